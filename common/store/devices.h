@@ -79,14 +79,14 @@ struct store_update_device {
     char device_id[DEVICE_ID_SIZE];
     struct device_info info; /* owned by the submitter */
     int64_t connection_epoch;
-    bool superseded; /* out: the device has a newer connection, and nothing was changed */
+    bool superseded; /* out: it is no longer the device's connection, and nothing was changed */
 };
 
 /* A connection has ended. */
 struct store_disconnect_device {
     char device_id[DEVICE_ID_SIZE];
     int64_t connection_epoch;
-    bool superseded; /* out: the device has a newer connection, and is still connected */
+    bool superseded; /* out: it was no longer the device's connection, and nothing was changed */
 };
 
 /* What a device said of its battery and signal, first in some five minutes. */
@@ -133,16 +133,23 @@ struct store_configure_device {
    ends it: its offers return to the queue, its devices are disconnected; what it has released stays with its devices.
 
    A new instance ends the one of the same name before it. One of the brokers that are alive keeps house for all, as long
-   as its lease lasts. It also ends brokers whose lease ran out, one at each renewal: they may never start again under
-   their names. */
+   as its lease lasts. Each ends others whose lease has run out, by the store's clock, one at each renewal: they may never
+   start again under their names. One that goes on all the same learns it by its next renewal, and has its lease again, but
+   not its devices. */
 struct store_lease_broker {
     char name[BROKER_NAME_SIZE];
     struct message_id instance;
     int64_t lease_ms;
-    /* As of an expiry (messages.h); where it is not trusted no other broker is ended. */
-    int64_t trusted_wall_ms;
+    bool renews; /* it has had its lease */
+    /* What the store's clock should say, as far as the broker knows; others are ended only where it does. 0: it does not
+       know, because the clock was set, or because the store has not answered for so long that the leases of others may
+       have run out without their fault. */
+    int64_t expected_now_ms;
+    int64_t now_ms;     /* out: what it says */
     bool keeps_house;   /* out: no other broker is to expire and purge messages meanwhile */
     bool ended_another; /* out: whose lease had run out */
+    bool lost;     /* out: it was ended itself, and none of its devices is connected any more */
+    bool replaced; /* out: so that a newer instance has its name, and it has no lease */
 };
 
 /* ---- Reads: see store.h ---- */

@@ -83,16 +83,24 @@ struct store_cancel {
     bool asked; /* out */
 };
 
+/* What has become of a connection, when there are several brokers. */
+enum store_connection {
+    STORE_CONNECTION_CURRENT,
+    STORE_CONNECTION_SUPERSEDED, /* the device has a newer one, perhaps on another broker */
+    STORE_CONNECTION_ENDED, /* another broker has ended the one that has it: its lease ran out */
+};
+
 /* The device that a message is claimed for, or that speaks about one. */
 struct store_holder {
     char device_id[DEVICE_ID_SIZE];
-    int64_t connection_epoch;  /* the epoch of its connection */
+    int64_t connection_epoch;  /* the epoch of its connection; 0: it has none */
     bool assured;              /* it has a journal: it is offered the message */
     bool polled;               /* of a claim: it may have what is no text */
     struct message_id journal; /* zero without one */
     unsigned cost;       /* of a claim: the lowest comes first; the same: devices take turns */
     bool at_daily_limit; /* out, of a claim: it was passed over and may ask again later */
     bool disabled;       /* out, of a claim: it was passed over until an operator enables it */
+    enum store_connection connection; /* out, of a claim: it was passed over if not current */
 };
 
 /* Segments that a device was given and has not sent: they no longer count for its limits. */
@@ -103,8 +111,8 @@ struct store_refund {
 
 /* Claims the oldest messages that are due: `dispatched` for an assured device, `accepted` for a basic one. The
    oldest message goes to the first slot that may have it: whose device is the message's target, if it has one, is
-   not disabled, and has not reached its limit of the day. What is no text, and is not sent by the app of its target any more,
-   becomes `failed`. Of slots with the same cost, the one comes first whose device
+   not disabled, has not reached its limit of the day, and is still on that connection. What is no text, and is not sent by
+   the app of its target any more, becomes `failed`. Of slots with the same cost, the one comes first whose device
    had the last message to the same number; if it has several SIMs, the message has the one of that message as its
    device_sim. Claims nothing while sending is paused. What has expired becomes `expired`, where the clock is trusted
    (trusted_wall_ms), or is passed over; what is scheduled waits until it is trusted. */
@@ -144,6 +152,7 @@ struct store_release {
     struct message_ref ref;
     unsigned sim;               /* the slot by which it will be sent; 0: the device does not say */
     enum store_verdict verdict; /* out */
+    bool superseded; /* out: the device has a newer connection, and is told the verdict there */
 };
 
 /* Returns a message to the queue because nothing of it can have been sent: an offer, or a frame that was never

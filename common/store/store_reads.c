@@ -297,9 +297,12 @@ enum error store_poll_work(struct store_reader *reader, struct store_work *work)
         work->cancel_cursor = work->cancel_requests[work->cancel_count - 1].ref.id;
     if (work->revoked_count > 0)
         strcpy(work->revoked_cursor, work->revoked[work->revoked_count - 1].device_id);
+    if (work->superseded_count > 0)
+        strcpy(work->superseded_cursor, work->superseded[work->superseded_count - 1].device_id);
     if (work->configured_count > 0)
         work->configured_cursor = work->configured[work->configured_count - 1].traits.configured;
     work->more = work->cancel_count == STORE_WORK_PAGE || work->revoked_count == STORE_WORK_PAGE ||
+                 work->superseded_count == STORE_WORK_PAGE ||
                  work->configured_count == STORE_CONFIGURED_PAGE || work->moves.more;
     return ERROR_NONE;
 }

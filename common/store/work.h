@@ -26,6 +26,12 @@ struct store_revoked_device {
     enum device_token_revocation revocation; /* of its last token */
 };
 
+/* A connection whose device has a newer one, on another broker. It is found until it has ended. */
+struct store_superseded_connection {
+    char device_id[DEVICE_ID_SIZE];
+    int64_t connection_epoch;
+};
+
 /* A connected device about which an operator has decided something; or a polled one that has said something else of its SIMs or
    its battery. */
 struct store_configured_device {
@@ -43,7 +49,7 @@ struct store_work {
 
     /* Where the pages begin; all zero: at the beginning. Moved to the last of each page, for the next. */
     struct message_id cancel_cursor;
-    char revoked_cursor[DEVICE_ID_SIZE];
+    char revoked_cursor[DEVICE_ID_SIZE], superseded_cursor[DEVICE_ID_SIZE];
     int64_t configured_cursor; /* the number of the last decision that was found */
     int64_t
         moves_cursor; /* the id up to which they were seen; without `follows`, the newest there is */
@@ -53,6 +59,8 @@ struct store_work {
     size_t cancel_count;
     struct store_revoked_device revoked[STORE_WORK_PAGE]; /* by device id */
     size_t revoked_count;
+    struct store_superseded_connection superseded[STORE_WORK_PAGE]; /* by device id */
+    size_t superseded_count;
     /* In the order of the decisions. */
     struct store_configured_device configured[STORE_CONFIGURED_PAGE];
     size_t configured_count;

@@ -99,7 +99,7 @@ static void answer_poll(struct world *world)
     struct store_work *work = world_take_poll(world);
     if (!work)
         return;
-    work->cancel_count = work->revoked_count = 0;
+    work->cancel_count = work->revoked_count = work->superseded_count = 0;
     work->more = false;
     memset(work->stuck, 0, sizeof(work->stuck));
     world_answer_poll(world, ERROR_NONE);

@@ -156,7 +156,10 @@ static void the_lease_is_renewed_in_time(void **state)
         if (lease) {
             leases++;
             assert_int_equal(lease->lease.lease_ms, 15000);
-            assert_int_equal(lease->lease.trusted_wall_ms, 1700000000000);
+            lease->lease.now_ms = 1700000000000 + world->now_ms; /* the store's clock is steady */
+            assert_int_equal(lease->lease.renews, leases > 1);
+            /* From a whole lease in time on. */
+            assert_int_equal(lease->lease.expected_now_ms, leases < 4 ? 0 : lease->lease.now_ms);
             world_answer(world, lease, ERROR_NONE);
         }
         world_answer_all(world);

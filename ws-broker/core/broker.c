@@ -313,6 +313,10 @@ void broker_tick(struct broker *broker, int64_t now_ms, int64_t wall_ms)
         return;
     }
     broker->wake_ms = now_ms + TICK_MS; /* sessions that wait for less bring it forward */
+    if (broker->housekeeping.replaced && !broker->drain.active) {
+        log_error("another broker has this broker's name: this one ends");
+        broker_drain(broker, ERROR_RESTARTING, now_ms);
+    }
     if (broker->drain.active && now_ms >= broker->drain.until_ms)
         broker->drain.overdue = true;
     tick_sessions(broker, now_ms);

@@ -62,6 +62,11 @@ struct broker {
     struct {
         int64_t sweep_at_ms;
         int64_t lease_at_ms;
+        bool has_lease; /* it has had it; */
+        bool replaced;  /* until another broker came with its name */
+        /* When the lease was renewed last, and what the store's clock said then; and since when that goes on in time, and the
+           clock steadily. */
+        int64_t leased_at_ms, store_clock_ms, steady_since_ms;
         /* Until then no other broker expires, purges or looks for stuck messages. */
         int64_t ours_until_ms;
         int64_t expire_at_ms, expire_unsent_at_ms;

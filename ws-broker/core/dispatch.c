@@ -9,6 +9,7 @@
 #include "ws-broker/core/housekeeping.h"
 #include "ws-broker/core/polled.h"
 #include "ws-broker/core/return_to_queue.h"
+#include "ws-broker/core/superseded.h"
 #include "ws-broker/core/wanted_devices.h"
 #include "ws-broker/core/work.h"
 
@@ -103,6 +104,8 @@ static void complete_slot(struct broker *broker, struct store_request *request, 
             wait_at_daily_limit(session, now_ms);
         if (write->result == ERROR_NONE && write->claim.slots[index].disabled)
             wait_for_configuration(broker, session, now_ms);
+        if (write->result == ERROR_NONE)
+            superseded_take(broker, session, write->claim.slots[index].connection, now_ms);
     }
     if (claimed)
         deliver(broker, session, slot->protocol, message, write->claim.claimed_at_ms, now_ms);
@@ -120,7 +123,8 @@ static void on_claimed(struct broker *broker, struct store_request *request, int
     broker->dispatch.wanted_count = 0; /* a device that is eligible again had its slot just now */
     for (size_t i = 0; i < slots; i++) {
         complete_slot(broker, request, i, now_ms);
-        limited |= write->claim.slots[i].at_daily_limit || write->claim.slots[i].disabled;
+        limited |= write->claim.slots[i].at_daily_limit || write->claim.slots[i].disabled ||
+                   write->claim.slots[i].connection != STORE_CONNECTION_CURRENT;
     }
     work_look_again(broker, now_ms);
     if (write->result != ERROR_NONE) {

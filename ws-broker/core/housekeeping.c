@@ -2,6 +2,7 @@
 
 #include "common/base/log.h"
 #include "ws-broker/core/broker_state.h"
+#include "ws-broker/core/superseded.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -203,6 +204,44 @@ static void run_ours(struct broker *broker, int64_t now_ms)
     purge(broker, now_ms);
 }
 
+/* Whether the last renewal is too long ago: others may have had no answer either. */
+static bool is_overdue(const struct broker *broker, int64_t now_ms)
+{
+    return !broker->housekeeping.has_lease ||
+           now_ms - broker->housekeeping.leased_at_ms > 2 * broker->options.lease_ms / 3;
+}
+
+/* Where the store did not answer in time, or its clock was set, the leases of others may have run out without their fault:
+   for the time of a lease none of them is ended. */
+static void note_clock(struct broker *broker, int64_t store_clock_ms, int64_t now_ms)
+{
+    int64_t passed_ms = now_ms - broker->housekeeping.leased_at_ms;
+    int64_t step_ms = store_clock_ms - broker->housekeeping.store_clock_ms - passed_ms;
+    if (is_overdue(broker, now_ms) || llabs(step_ms) > broker->options.lease_ms / 3)
+        broker->housekeeping.steady_since_ms = now_ms;
+    broker->housekeeping.leased_at_ms = now_ms;
+    broker->housekeeping.store_clock_ms = store_clock_ms;
+    broker->housekeeping.has_lease = true;
+}
+
+static int64_t expected_store_clock_ms(const struct broker *broker, int64_t now_ms)
+{
+    int64_t steady_ms = now_ms - broker->housekeeping.steady_since_ms;
+    if (is_overdue(broker, now_ms) || steady_ms < broker->options.lease_ms)
+        return 0;
+    return broker->housekeeping.store_clock_ms + now_ms - broker->housekeeping.leased_at_ms;
+}
+
+/* It was frozen, or cut off from the store, until its lease had run out. */
+static void on_lost(struct broker *broker, bool replaced, int64_t now_ms)
+{
+    log_error("this broker did not renew its lease in time, and another one has ended it: its "
+              "devices are to connect again");
+    superseded_close_all(broker, now_ms);
+    broker->housekeeping.replaced = replaced;
+    broker->dispatch.due = true;
+}
+
 /* It may last a moment longer here than in the store. That does no harm: two brokers that expire the same messages find each
    other's work done. */
 static void on_leased(struct broker *broker, struct store_request *request, int64_t now_ms)
@@ -210,12 +249,16 @@ static void on_leased(struct broker *broker, struct store_request *request, int6
     const struct store_write *write = &request->write;
     if (write->result != ERROR_NONE)
         return;
+    note_clock(broker, write->lease.now_ms, now_ms);
+    if (write->lease.lost)
+        on_lost(broker, write->lease.replaced, now_ms);
     broker->housekeeping.ours_until_ms = write->lease.keeps_house
                                              ? now_ms + broker->options.lease_ms
                                              : 0;
     if (write->lease.ended_another) {
         log_warning("a broker that did not end its lease is gone: its offers return to queue");
         broker->dispatch.due = true;
+        broker->housekeeping.lease_at_ms = now_ms; /* there may be more */
     }
     run_ours(broker, now_ms);
 }
@@ -233,7 +276,8 @@ static void renew_lease(struct broker *broker, int64_t now_ms)
     strcpy(request->write.lease.name, broker->options.name);
     request->write.lease.instance = broker->options.instance;
     request->write.lease.lease_ms = broker->options.lease_ms;
-    request->write.lease.trusted_wall_ms = housekeeping_trusted_wall_ms(broker, now_ms);
+    request->write.lease.renews = broker->housekeeping.has_lease;
+    request->write.lease.expected_now_ms = expected_store_clock_ms(broker, now_ms);
     store_request_submit(&broker->requests, request);
 }
 

@@ -7,6 +7,7 @@
 #include "ws-broker/core/eligibility.h"
 #include "ws-broker/core/message_log.h"
 #include "ws-broker/core/return_to_queue.h"
+#include "ws-broker/core/superseded.h"
 #include "ws-broker/core/throttle.h"
 
 void offer_send_release(struct broker *broker, struct session *session,
@@ -47,6 +48,8 @@ static void on_released(struct broker *broker, struct store_request *request, in
     if (!session)
         return;
     session->pending_acks--;
+    if (request->write.release.superseded)
+        superseded_take(broker, session, STORE_CONNECTION_SUPERSEDED, now_ms);
     if (session->state == SESSION_READY)
         complete_offer(broker, session, &request->write, now_ms);
     throttle_update(broker, session, now_ms);

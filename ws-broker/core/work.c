@@ -5,6 +5,7 @@
 #include "ws-broker/core/configuration.h"
 #include "ws-broker/core/housekeeping.h"
 #include "ws-broker/core/polled.h"
+#include "ws-broker/core/superseded.h"
 #include "ws-broker/core/token_revocation.h"
 
 enum {
@@ -27,7 +28,7 @@ static void start(struct broker *broker, int64_t now_ms)
     struct store_work *page = &broker->work.page;
     page->broker = broker->options.instance;
     page->cancel_cursor = (struct message_id){0};
-    page->revoked_cursor[0] = '\0';
+    page->revoked_cursor[0] = page->superseded_cursor[0] = '\0';
     page->follows = broker->polled.session_count > 0;
     page->moves_cursor = MIN(page->moves_cursor, broker->polled.again_after);
     broker->polled.again_after = INT64_MAX;
@@ -71,6 +72,8 @@ void work_polled(struct broker *broker, enum error result, int64_t now_ms)
         cancel_requested(broker, &page->cancel_requests[i], now_ms);
     for (size_t i = 0; i < page->revoked_count; i++)
         token_revocation_found(broker, &page->revoked[i], now_ms);
+    for (size_t i = 0; i < page->superseded_count; i++)
+        superseded_found(broker, &page->superseded[i], now_ms);
     for (size_t i = 0; i < page->configured_count; i++)
         configuration_changed(broker, &page->configured[i], now_ms);
     polled_moved(broker, &page->moves, now_ms);

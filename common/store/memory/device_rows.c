@@ -45,14 +45,19 @@ bool memory_is_on_broker(const struct memory_tables *tables, const char *device_
 
 /* ---- Devices ---- */
 
+static struct device_connection connection_of(const struct memory_device *device)
+{
+    return device ? (struct device_connection){.epoch = device->connection_epoch,
+                                               .connected = device->connected,
+                                               .broker = device->broker,
+                                               .battery_low = device->battery_low}
+                  : (struct device_connection){0};
+}
+
 static enum error find_connection(struct store_database *database, const char *device_id,
                                   struct device_connection *connection)
 {
-    const struct memory_device *device = find_device(database->tables, device_id);
-    *connection = (struct device_connection){0};
-    if (device)
-        *connection = (struct device_connection){device->connection_epoch, device->connected,
-                                                 device->battery_low};
+    *connection = connection_of(find_device(database->tables, device_id));
     return ERROR_NONE;
 }
 
@@ -250,10 +255,12 @@ struct device_traits memory_traits_of(const struct memory_device *device)
 }
 
 static enum error find_traits(struct store_database *database, const char *device_id,
-                              struct device_traits *traits)
+                              struct device_traits *traits, struct device_connection *connection)
 {
     const struct memory_device *device = find_device(database->tables, device_id);
     *traits = device ? memory_traits_of(device) : (struct device_traits){0};
+    if (connection)
+        *connection = connection_of(device);
     return ERROR_NONE;
 }
 
@@ -328,6 +335,42 @@ static enum error mark_revoked(struct store_database *database, const char *devi
     if (marked)
         marked->revoked = true;
     return put_device(database, marked);
+}
+
+/* ---- Connections that another broker has superseded ---- */
+
+static enum error add_superseded(struct store_database *database, const char *device_id,
+                                 int64_t connection_epoch, const struct message_id *broker)
+{
+    struct memory_superseded *row = calloc(1, sizeof(*row));
+    if (row) {
+        *row = (struct memory_superseded){.connection_epoch = connection_epoch, .broker = *broker};
+        strcpy(row->device_id, device_id);
+    }
+    return table_put(&database->tables->superseded, &database->undo, row);
+}
+
+static enum error forget_superseded(struct store_database *database, const char *device_id,
+                                    int64_t connection_epoch)
+{
+    struct table *superseded = &database->tables->superseded;
+    struct memory_superseded key = {.connection_epoch = connection_epoch};
+    strcpy(key.device_id, device_id);
+    void *row = table_find(superseded, &key);
+    return row ? table_remove(superseded, &database->undo, row) : ERROR_NONE;
+}
+
+static enum error forget_all_superseded(struct store_database *database,
+                                        const struct message_id *broker)
+{
+    struct table *superseded = &database->tables->superseded;
+    enum error error = ERROR_NONE;
+    for (size_t i = superseded->count; i > 0 && error == ERROR_NONE; i--) {
+        struct memory_superseded *row = superseded->rows[i - 1];
+        if (message_id_equal(&row->broker, broker))
+            error = table_remove(superseded, &database->undo, row);
+    }
+    return error;
 }
 
 /* ---- Brokers ---- */
@@ -468,6 +511,9 @@ const struct device_rows memory_device_rows = {
     .disconnect = disconnect,
     .disconnect_all = disconnect_all,
     .mark_revoked = mark_revoked,
+    .add_superseded = add_superseded,
+    .forget_superseded = forget_superseded,
+    .forget_all_superseded = forget_all_superseded,
     .find_broker = find_broker,
     .save_broker = save_broker,
     .remove_broker = remove_broker,

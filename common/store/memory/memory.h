@@ -103,6 +103,13 @@ struct memory_lease {
     struct lease_row lease;
 };
 
+/* Key: device_id, connection_epoch. */
+struct memory_superseded {
+    char device_id[DEVICE_ID_SIZE];
+    int64_t connection_epoch;
+    struct message_id broker;
+};
+
 /* Key: code_hash. */
 struct memory_pairing {
     unsigned char code_hash[SECRET_HASH_BYTES];
@@ -177,6 +184,7 @@ struct memory_tables {
     struct table readings;
     struct table brokers;
     struct table leases;
+    struct table superseded;
     struct table keys; /* struct api_key, by id */
     struct table pairings;
     struct table tickets;

@@ -173,6 +173,15 @@ static int compare_readings(const void *row, const void *key)
     return order ? order : (a->slot > b->slot) - (a->slot < b->slot);
 }
 
+static int compare_superseded(const void *row, const void *key)
+{
+    const struct memory_superseded *a = row, *b = key;
+    int order = strcmp(a->device_id, b->device_id);
+    return order ? order
+                 : (a->connection_epoch > b->connection_epoch) -
+                       (a->connection_epoch < b->connection_epoch);
+}
+
 static int compare_accepted(const void *row, const void *key)
 {
     const struct memory_accepted *a = row, *b = key;
@@ -243,6 +252,7 @@ void memory_tables_init(struct memory_tables *tables)
         .readings = {.compare = compare_readings, .free_row = free_plain},
         .brokers = {.compare = compare_texts, .free_row = free_plain},
         .leases = {.compare = compare_texts, .free_row = free_plain},
+        .superseded = {.compare = compare_superseded, .free_row = free_plain},
         .keys = {.compare = compare_texts, .free_row = free_plain},
         .pairings = {.compare = compare_hashes, .free_row = free_plain},
         .tickets = {.compare = compare_hashes, .free_row = free_plain},
@@ -274,6 +284,7 @@ void memory_tables_fini(struct memory_tables *tables)
         &tables->tickets,     &tables->incoming,       &tables->opt_outs,
         &tables->webhooks,    &tables->deliveries,     &tables->webhook_changes,
         &tables->events,      &tables->removed_events, &tables->readings,
+        &tables->superseded,
     };
     for (size_t i = 0; i < ARRAY_LENGTH(all); i++)
         table_fini(all[i]);

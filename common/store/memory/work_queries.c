@@ -54,6 +54,21 @@ static void read_revoked(const struct memory_tables *tables, struct store_work *
     }
 }
 
+static void read_superseded(const struct memory_tables *tables, struct store_work *work)
+{
+    const struct table *superseded = &tables->superseded;
+    work->superseded_count = 0;
+    for (size_t i = 0; i < superseded->count && work->superseded_count < STORE_WORK_PAGE; i++) {
+        const struct memory_superseded *row = superseded->rows[i];
+        if (strcmp(row->device_id, work->superseded_cursor) <= 0 ||
+            !message_id_equal(&row->broker, &work->broker))
+            continue;
+        struct store_superseded_connection *found = &work->superseded[work->superseded_count++];
+        strcpy(found->device_id, row->device_id);
+        found->connection_epoch = row->connection_epoch;
+    }
+}
+
 /* The device of this broker with the first decision after that number; NULL without one. */
 static const struct memory_device *next_configured(const struct memory_tables *tables,
                                                    const struct message_id *broker, int64_t after)
@@ -86,6 +101,7 @@ void memory_poll_work(const struct memory_tables *tables, int64_t now_ms, struct
 {
     read_cancel_requests(tables, work);
     read_revoked(tables, work);
+    read_superseded(tables, work);
     read_configured(tables, work);
     memset(work->stuck, 0, sizeof(work->stuck));
     if (work->stuck_for_ms != 0)

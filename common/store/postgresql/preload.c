@@ -205,7 +205,7 @@ static void want_claim(struct store_database *database, const struct store_claim
         const char *device_id = claim->slots[i].device_id;
         if (i > 0 && strcmp(device_id, claim->slots[i - 1].device_id) == 0)
             continue;
-        want_named(database, FIND_TRAITS, FIELD_DEVICE_ID, device_id);
+        want_named(database, FIND_CLAIMANT, FIELD_DEVICE_ID, device_id);
         if (counts_use(database))
             want_named(database, FIND_DEVICE_USE, FIELD_DEVICE_ID, device_id);
     }

@@ -12,6 +12,13 @@ static enum error run(struct store_database *database, struct statement *stateme
     return statement_run(&database->handle, statement);
 }
 
+static void read_connection(const struct statement *row, struct device_connection *connection)
+{
+    connection->epoch = statement_integer(row, FIELD_CONNECTION_EPOCH);
+    connection->connected = statement_id(row, FIELD_INSTANCE, &connection->broker);
+    connection->battery_low = statement_integer(row, FIELD_BATTERY_LOW);
+}
+
 static enum error find_connection(struct store_database *database, const char *device_id,
                                   struct device_connection *connection)
 {
@@ -20,11 +27,8 @@ static enum error find_connection(struct store_database *database, const char *d
     statement_bind_text(select, FIELD_DEVICE_ID, device_id);
     *connection = (struct device_connection){0};
     enum error error = statement_step(&database->handle, select, &found);
-    if (error == ERROR_NONE && found) {
-        connection->epoch = statement_integer(select, FIELD_CONNECTION_EPOCH);
-        connection->connected = statement_integer(select, FIELD_CONNECTED);
-        connection->battery_low = statement_integer(select, FIELD_BATTERY_LOW);
-    }
+    if (error == ERROR_NONE && found)
+        read_connection(select, connection);
     statement_reset(select);
     return error;
 }
@@ -86,15 +90,19 @@ void sql_read_traits(const struct statement *row, struct device_traits *traits)
 }
 
 static enum error find_traits(struct store_database *database, const char *device_id,
-                              struct device_traits *traits)
+                              struct device_traits *traits, struct device_connection *connection)
 {
     bool found;
-    struct statement *select = get(database, FIND_TRAITS);
+    struct statement *select = get(database, connection ? FIND_CLAIMANT : FIND_TRAITS);
     statement_bind_text(select, FIELD_DEVICE_ID, device_id);
     *traits = (struct device_traits){0};
+    if (connection)
+        *connection = (struct device_connection){0};
     enum error error = statement_step(&database->handle, select, &found);
     if (error == ERROR_NONE && found)
         sql_read_traits(select, traits);
+    if (error == ERROR_NONE && found && connection)
+        read_connection(select, connection);
     statement_reset(select);
     return error;
 }
@@ -322,6 +330,35 @@ static enum error mark_revoked(struct store_database *database, const char *devi
     return run(database, update);
 }
 
+/* ---- Connections that another broker has superseded ---- */
+
+static enum error add_superseded(struct store_database *database, const char *device_id,
+                                 int64_t connection_epoch, const struct message_id *broker)
+{
+    struct statement *insert = get(database, ADD_SUPERSEDED);
+    statement_bind_text(insert, FIELD_DEVICE_ID, device_id);
+    statement_bind_integer(insert, FIELD_CONNECTION_EPOCH, connection_epoch);
+    statement_bind_id(insert, FIELD_BROKER, broker);
+    return run(database, insert);
+}
+
+static enum error forget_superseded(struct store_database *database, const char *device_id,
+                                    int64_t connection_epoch)
+{
+    struct statement *delete = get(database, DELETE_SUPERSEDED);
+    statement_bind_text(delete, FIELD_DEVICE_ID, device_id);
+    statement_bind_integer(delete, FIELD_CONNECTION_EPOCH, connection_epoch);
+    return run(database, delete);
+}
+
+static enum error forget_all_superseded(struct store_database *database,
+                                        const struct message_id *broker)
+{
+    struct statement *delete = get(database, DELETE_SUPERSEDED_OF);
+    statement_bind_id(delete, FIELD_BROKER, broker);
+    return run(database, delete);
+}
+
 /* ---- Brokers ---- */
 
 static enum error find_instance(struct store_database *database, struct statement *select,
@@ -439,6 +476,9 @@ const struct device_rows sql_device_rows = {
     .disconnect = disconnect_device,
     .disconnect_all = disconnect_all,
     .mark_revoked = mark_revoked,
+    .add_superseded = add_superseded,
+    .forget_superseded = forget_superseded,
+    .forget_all_superseded = forget_all_superseded,
     .find_broker = find_broker,
     .save_broker = save_broker,
     .remove_broker = remove_broker,

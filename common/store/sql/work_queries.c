@@ -45,6 +45,24 @@ static enum error read_revoked(struct handle *handle, struct store_work *work)
     return error;
 }
 
+static enum error read_superseded(struct handle *handle, struct store_work *work)
+{
+    bool row;
+    struct statement *select = statement_get(handle, POLL_SUPERSEDED);
+    statement_bind_id(select, FIELD_BROKER, &work->broker);
+    statement_bind_text(select, FIELD_DEVICE_ID, work->superseded_cursor);
+    statement_bind_integer(select, FIELD_LIMIT, STORE_WORK_PAGE);
+    work->superseded_count = 0;
+    enum error error = statement_step(handle, select, &row);
+    for (; error == ERROR_NONE && row; error = statement_step(handle, select, &row)) {
+        struct store_superseded_connection *found = &work->superseded[work->superseded_count++];
+        statement_text(select, FIELD_DEVICE_ID, found->device_id, sizeof(found->device_id));
+        found->connection_epoch = statement_integer(select, FIELD_CONNECTION_EPOCH);
+    }
+    statement_reset(select);
+    return error;
+}
+
 static enum error read_configured(struct handle *handle, struct store_work *work)
 {
     bool row;
@@ -77,6 +95,8 @@ static enum error read_all(struct handle *handle, int64_t now_ms, struct store_w
     enum error error = read_cancel_requests(handle, work);
     if (error == ERROR_NONE)
         error = read_revoked(handle, work);
+    if (error == ERROR_NONE)
+        error = read_superseded(handle, work);
     if (error == ERROR_NONE)
         error = read_configured(handle, work);
     return error == ERROR_NONE ? read_stuck(handle, now_ms, work) : error;

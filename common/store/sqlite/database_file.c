@@ -437,7 +437,8 @@ static bool end_connections(struct work *work, sqlite3 *db, const char *path, lo
              "INSERT INTO gateway_event SELECT (SELECT id FROM last_event) + row_number() OVER (),"
              " %d, %lld, device_id, NULL, NULL FROM device WHERE broker_instance IS NOT NULL;"
              "UPDATE last_event SET id = id + changes();"
-             "DELETE FROM broker; UPDATE device SET broker_instance = NULL, token_revoked = 0",
+             "DELETE FROM broker; DELETE FROM superseded;"
+             " UPDATE device SET broker_instance = NULL, token_revoked = 0",
              EVENT_BATCH_FINISHED, now_ms, EVENT_DEVICE_DISCONNECTED, now_ms);
     return run_sql(work, db, path, sql);
 }

@@ -2,6 +2,8 @@
 #include "common/store/verbs/transition.h"
 #include "common/store/verbs/verbs.h"
 
+#include <stdlib.h>
+
 /* Its offers return to the queue, and its devices are no longer connected. */
 static enum error end_broker(struct store_transaction *transaction,
                              const struct message_id *instance)
@@ -28,6 +30,8 @@ static enum error end_broker(struct store_transaction *transaction,
         error = devices->disconnect_all(transaction->database, instance, transaction->now_ms);
     if (error == ERROR_NONE)
         error = devices->remove_leases_of(transaction->database, instance);
+    if (error == ERROR_NONE)
+        error = devices->forget_all_superseded(transaction->database, instance);
     return error == ERROR_NONE ? devices->remove_broker(transaction->database, instance) : error;
 }
 
@@ -44,19 +48,6 @@ static bool is_free(const struct lease_row *row, const struct store_lease_broker
            row->until_ms > latest_end_ms(lease, now_ms);
 }
 
-/* One for each renewal. Not as soon as its lease is over: the clock may have made a step that counts as none, and a broker
-   that is alive has renewed its lease by then. */
-static enum error end_another(struct store_transaction *transaction,
-                              struct store_lease_broker *lease)
-{
-    const int64_t now_ms = transaction->now_ms;
-    struct message_id instance;
-    enum error error = transaction->rows->devices->find_ended_broker(
-        transaction->database, now_ms - STORE_CLOCK_STEP_MS,
-        latest_end_ms(lease, now_ms) + STORE_CLOCK_STEP_MS, &instance, &lease->ended_another);
-    return error == ERROR_NONE && lease->ended_another ? end_broker(transaction, &instance) : error;
-}
-
 static enum error take_housekeeping(struct store_transaction *transaction,
                                     struct store_lease_broker *lease)
 {
@@ -71,10 +62,26 @@ static enum error take_housekeeping(struct store_transaction *transaction,
     if (!lease->keeps_house)
         return ERROR_NONE;
     row = (struct lease_row){lease->instance, transaction->now_ms + lease->lease_ms};
-    error = devices->save_lease(transaction->database, name, &row);
-    return error == ERROR_NONE && transaction_trusts(transaction, lease->trusted_wall_ms)
-               ? end_another(transaction, lease)
-               : error;
+    return devices->save_lease(transaction->database, name, &row);
+}
+
+/* A step of the clock that is smaller than the time between two renewals ends no lease of a broker that is alive. */
+static bool may_end_another(const struct store_transaction *transaction,
+                            const struct store_lease_broker *lease)
+{
+    return lease->expected_now_ms != 0 &&
+           llabs(transaction->now_ms - lease->expected_now_ms) <= lease->lease_ms / 3;
+}
+
+static enum error end_another(struct store_transaction *transaction,
+                              struct store_lease_broker *lease)
+{
+    const int64_t now_ms = transaction->now_ms;
+    struct message_id instance;
+    enum error error = transaction->rows->devices->find_ended_broker(
+        transaction->database, now_ms, latest_end_ms(lease, now_ms) + STORE_CLOCK_STEP_MS,
+        &instance, &lease->ended_another);
+    return error == ERROR_NONE && lease->ended_another ? end_broker(transaction, &instance) : error;
 }
 
 /* They were killed before they had their lease, and had devices all the same: while the store was busy, or the disk full. */
@@ -92,23 +99,39 @@ static enum error end_lost(struct store_transaction *transaction, const struct m
     return error;
 }
 
+/* The lease of another instance, or of none, has the name; *before: of which, if *found. */
+static enum error begin_lease(struct store_transaction *transaction,
+                              struct store_lease_broker *lease, bool found,
+                              const struct message_id *before)
+{
+    lease->lost = lease->renews;
+    lease->replaced = lease->renews && found;
+    if (lease->lost) /* devices may have connected to it since it was ended */
+        return end_broker(transaction, &lease->instance);
+    enum error error = found ? end_broker(transaction, before) : ERROR_NONE;
+    return error == ERROR_NONE ? end_lost(transaction, &lease->instance) : error;
+}
+
 enum error verb_lease_broker(struct store_transaction *transaction, struct store_write *write)
 {
     struct store_lease_broker *lease = &write->lease;
     const struct device_rows *devices = transaction->rows->devices;
     struct message_id before;
     bool found;
-    lease->keeps_house = lease->ended_another = false;
+    lease->keeps_house = lease->ended_another = lease->lost = lease->replaced = false;
+    lease->now_ms = transaction->now_ms;
     if (lease->lease_ms == 0)
         return end_broker(transaction, &lease->instance);
     enum error error = devices->find_broker(transaction->database, lease->name, &before, &found);
-    bool is_same = found && message_id_equal(&before, &lease->instance);
-    if (error == ERROR_NONE && found && !is_same)
-        error = end_broker(transaction, &before);
-    if (error == ERROR_NONE && !is_same)
-        error = end_lost(transaction, &lease->instance);
+    if (error == ERROR_NONE && !(found && message_id_equal(&before, &lease->instance)))
+        error = begin_lease(transaction, lease, found, &before);
+    if (error != ERROR_NONE || lease->replaced)
+        return error;
+    error = devices->save_broker(transaction->database, lease->name, &lease->instance,
+                                 transaction->now_ms + lease->lease_ms);
     if (error == ERROR_NONE)
-        error = devices->save_broker(transaction->database, lease->name, &lease->instance,
-                                     transaction->now_ms + lease->lease_ms);
-    return error == ERROR_NONE ? take_housekeeping(transaction, lease) : error;
+        error = take_housekeeping(transaction, lease);
+    return error == ERROR_NONE && may_end_another(transaction, lease)
+               ? end_another(transaction, lease)
+               : error;
 }

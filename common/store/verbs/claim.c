@@ -21,13 +21,24 @@ static enum error add_device(struct claim *claim, const char *device_id)
     device->device_id = device_id;
     device->slot_count = 0;
     device->used = false;
-    enum error error = transaction->rows->devices->find_traits(transaction->database, device_id,
-                                                               &device->traits);
+    enum error error = transaction->rows->devices->find_traits(
+        transaction->database, device_id, &device->traits, &device->connection);
     claim->has_choice_of_sims |= has_several_sims(&device->traits);
     device->is_counted = device_use_is_counted(transaction, &device->traits);
     if (error == ERROR_NONE && device->is_counted)
         error = device_use_find(transaction, device_id, &device->traits, &device->use);
     return error;
+}
+
+/* Without a look at the broker: what has become of the connection tells of that too. */
+static enum store_connection judge_connection(const struct store_holder *slot,
+                                              const struct device_connection *newest)
+{
+    if (slot->connection_epoch == 0) /* it claims for itself, without a connection */
+        return STORE_CONNECTION_CURRENT;
+    if (slot->connection_epoch != newest->epoch)
+        return STORE_CONNECTION_SUPERSEDED;
+    return newest->connected ? STORE_CONNECTION_CURRENT : STORE_CONNECTION_ENDED;
 }
 
 /* Its index; device_count where it has no slot. */
@@ -52,6 +63,8 @@ static enum error find_devices(struct claim *claim)
         claim->of_slot[i] = &claim->devices[index];
         claim->devices[index].slot_count++;
         request->slots[i].disabled = claim->devices[index].traits.disabled;
+        request->slots[i].connection = judge_connection(&request->slots[i],
+                                                        &claim->devices[index].connection);
     }
     return error;
 }
@@ -75,6 +88,7 @@ static bool may_have(struct claim *claim, size_t slot, const struct message_row 
     const struct claim_device *device = claim->of_slot[slot];
     int64_t most = device_use_daily_limit(claim->transaction, &device->traits);
     if (claim->request->messages[slot].text || device->traits.disabled ||
+        claim->request->slots[slot].connection != STORE_CONNECTION_CURRENT ||
         !lane_takes(row->place.lane, device->device_id, &device->traits) ||
         (row->options.content != MESSAGE_TEXT && !claim->request->slots[slot].polled))
         return false;

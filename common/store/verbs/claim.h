@@ -11,6 +11,7 @@ struct claim_device {
     const char *device_id;
     size_t slot_count;
     struct device_traits traits;
+    struct device_connection connection;
     bool is_counted;       /* its use, for a limit */
     struct device_use use; /* if so */
     bool used;             /* its use has changed */

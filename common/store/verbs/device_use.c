@@ -80,7 +80,8 @@ enum error device_use_refund(struct store_transaction *transaction, const struct
                                                                   row->device_id, &use, &found);
     if (error != ERROR_NONE || !found)
         return error;
-    error = transaction->rows->devices->find_traits(transaction->database, row->device_id, &traits);
+    error = transaction->rows->devices->find_traits(transaction->database, row->device_id, &traits,
+                                                    NULL);
     if (error != ERROR_NONE)
         return error;
     limit_budget(transaction, &traits, &use.budget);

@@ -151,6 +151,10 @@ static enum error connect_device(struct store_transaction *transaction,
     struct device_connection before;
     enum error error = devices->find_connection(transaction->database, device_id, &before);
     connect->connection_epoch = before.epoch + 1;
+    if (error == ERROR_NONE && before.connected &&
+        !message_id_equal(&before.broker, &connect->broker))
+        error = devices->add_superseded(transaction->database, device_id, before.epoch,
+                                        &before.broker);
     if (error == ERROR_NONE && connect->polled)
         error = connect_polled(transaction, connect);
     else if (error == ERROR_NONE)
@@ -179,7 +183,7 @@ enum error verb_connect_device(struct store_transaction *transaction, struct sto
     enum error error = check_token(transaction, connect);
     if (error != ERROR_NONE || connect->quarantined)
         return error;
-    error = devices->find_traits(transaction->database, device_id, &connect->traits);
+    error = devices->find_traits(transaction->database, device_id, &connect->traits, NULL);
     if (error == ERROR_NONE)
         error = connect_device(transaction, connect);
     if (!connect->polled)
@@ -189,14 +193,14 @@ enum error verb_connect_device(struct store_transaction *transaction, struct sto
     return error == ERROR_NONE ? find_send_budget(transaction, connect) : error;
 }
 
-/* *superseded: the device has a newer connection. */
+/* *superseded: the device has a newer connection, or none. */
 static enum error check_newest(struct store_transaction *transaction, const char *device_id,
                                int64_t connection_epoch, struct device_connection *newest,
                                bool *superseded)
 {
     enum error error = transaction->rows->devices->find_connection(transaction->database, device_id,
                                                                    newest);
-    *superseded = error == ERROR_NONE && newest->epoch != connection_epoch;
+    *superseded = error == ERROR_NONE && (newest->epoch != connection_epoch || !newest->connected);
     return error;
 }
 
@@ -223,7 +227,10 @@ enum error verb_disconnect_device(struct store_transaction *transaction, struct 
     struct device_connection newest;
     enum error error = check_newest(transaction, disconnect->device_id,
                                     disconnect->connection_epoch, &newest, &disconnect->superseded);
-    if (error != ERROR_NONE || disconnect->superseded)
+    if (error == ERROR_NONE && disconnect->superseded)
+        return transaction->rows->devices->forget_superseded(
+            transaction->database, disconnect->device_id, disconnect->connection_epoch);
+    if (error != ERROR_NONE)
         return error;
     error = transaction->rows->devices->disconnect(transaction->database, disconnect->device_id,
                                                    transaction->now_ms);

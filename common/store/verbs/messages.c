@@ -31,12 +31,13 @@ enum error verb_release(struct store_transaction *transaction, struct store_writ
     write->release.verdict = STORE_VERDICT_DROP;
     enum error error = transaction->rows->devices->find_connection(transaction->database,
                                                                    device->device_id, &newest);
+    write->release.superseded = error == ERROR_NONE && newest.epoch != device->connection_epoch;
     if (error == ERROR_NONE)
         error = find_row(transaction, &write->release.ref.id, &row, &found);
     if (error != ERROR_NONE || !found)
         return error;
     unsigned facts = transition_facts(&row, device, write->release.ref.attempt);
-    if (device->connection_epoch == newest.epoch)
+    if (!write->release.superseded)
         facts |= MESSAGE_OF_SESSION;
     if (write->release.sim != 0)
         row.device_sim = write->release.sim;

@@ -65,7 +65,7 @@ static enum error tell_broker(struct store_transaction *transaction, struct stor
 {
     const struct device_rows *devices = transaction->rows->devices;
     struct device_traits now;
-    enum error error = devices->find_traits(transaction->database, note->device_id, &now);
+    enum error error = devices->find_traits(transaction->database, note->device_id, &now, NULL);
     if (error != ERROR_NONE)
         return error;
     note->changed = connection->connected &&
@@ -82,7 +82,7 @@ static enum error describe(struct store_transaction *transaction, struct store_n
     struct store_database *database = transaction->database;
     struct device_connection connection;
     struct device_traits before;
-    enum error error = devices->find_traits(database, note->device_id, &before);
+    enum error error = devices->find_traits(database, note->device_id, &before, NULL);
     if (error == ERROR_NONE)
         error = devices->describe(database, note->device_id, note->set, &note->info,
                                   transaction->now_ms);
@@ -131,7 +131,7 @@ static enum error check_budget(struct store_transaction *transaction, const char
     struct device_use use;
     *has_room = true;
     enum error error = transaction->rows->devices->find_traits(transaction->database, device_id,
-                                                               &traits);
+                                                               &traits, NULL);
     *counted = error == ERROR_NONE && device_use_is_counted(transaction, &traits);
     if (!*counted)
         return error;

@@ -204,15 +204,17 @@ struct lease_row {
 };
 
 struct device_connection {
-    int64_t epoch;    /* of its newest connection */
-    bool connected;   /* to a broker, which may have died since */
+    int64_t epoch;  /* of its newest connection */
+    bool connected; /* to a broker, which may have died since: */
+    struct message_id broker;
     bool battery_low; /* an event has told so, and it is not well charged since */
 };
 
 struct device_rows {
-    /* What decides which messages it may have; all zero for a device that is not known. */
+    /* What decides which messages it may have, and its connection, if that is not NULL; all zero for a device that is not
+       known. */
     enum error (*find_traits)(struct store_database *database, const char *device_id,
-                              struct device_traits *traits);
+                              struct device_traits *traits, struct device_connection *connection);
     /* Why it is given no message. `connect` and `disconnect` clear it. */
     enum error (*set_wait)(struct store_database *database, const char *device_id,
                            enum message_wait_reason reason, int64_t until_ms);
@@ -259,6 +261,15 @@ struct device_rows {
                              int64_t now_ms);
     enum error (*disconnect_all)(struct store_database *database, const struct message_id *broker,
                                  int64_t now_ms);
+
+    /* A connection that another one, on another broker, has superseded, and that its own broker is to end: store_poll_work
+       finds it until it is forgotten, alone or with all others of its broker. */
+    enum error (*add_superseded)(struct store_database *database, const char *device_id,
+                                 int64_t connection_epoch, const struct message_id *broker);
+    enum error (*forget_superseded)(struct store_database *database, const char *device_id,
+                                    int64_t connection_epoch);
+    enum error (*forget_all_superseded)(struct store_database *database,
+                                        const struct message_id *broker);
 
     /* Until it connects or disconnects, store_poll_work finds the device, if it is connected. */
     enum error (*mark_revoked)(struct store_database *database, const char *device_id);

@@ -72,6 +72,16 @@ static struct store_holder phone(const char *device_id)
     return slot;
 }
 
+/* Its seventh connection is the one that phone() speaks of. */
+static void given_phone(struct store_fixture *fixture)
+{
+    struct store_write write = {.verb = STORE_DEVICE_CONNECT, .connect.info = DEVICE_INFO_UNKNOWN};
+    write.connect.holder = phone("phone-1");
+    do
+        assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    while (write.connect.connection_epoch < 7);
+}
+
 static struct request_id given_offer_to(struct store_fixture *fixture, const char *device_id)
 {
     struct store_holder slot = phone(device_id);
@@ -102,6 +112,7 @@ static void request_ids_are_stored_and_read(void **state)
     struct store_fixture *fixture = *state;
     char text[REQUEST_ID_TEXT_SIZE];
     struct message_id id = given_message_of_a_request(fixture);
+    given_phone(fixture);
     struct message message = stored(fixture, &id);
     request_id_format(&message.request_id, text);
     assert_string_equal(text, request_id);
@@ -124,6 +135,7 @@ static void transitions_have_all_that_a_log_line_needs(void **state)
     char text[REQUEST_ID_TEXT_SIZE];
     size_t seen = 0;
     struct message_id id = given_message_of_a_request(fixture);
+    given_phone(fixture);
     given_offer_to(fixture, "phone-1");
     const struct store_transition *transition = next_transition(&seen);
     assert_int_equal(transition->reason, TRANSITION_CLAIMED);
@@ -152,6 +164,7 @@ static void a_transition_that_causes_another_comes_before_it(void **state)
     struct store_fixture *fixture = *state;
     size_t seen = 0;
     struct message_id id = given_message_of_a_request(fixture);
+    given_phone(fixture);
     for (int failures = 1; failures < STORE_MAX_FAILURES; failures++) {
         given_offer_to(fixture, "phone-1");
         next_transition(&seen);
@@ -174,6 +187,7 @@ static void a_write_that_changes_nothing_makes_no_transition(void **state)
     struct store_fixture *fixture = *state;
     size_t seen = 0;
     struct message_id id = given_message_of_a_request(fixture);
+    given_phone(fixture);
     const char *device_id = "phone-1";
     given_claim(fixture, &device_id, 1);
     next_transition(&seen);

@@ -246,6 +246,16 @@ CREATE INDEX device_connected ON device (broker_instance) WHERE broker_instance 
 CREATE INDEX device_token_revoked ON device (device_id) WHERE token_revoked = 1;
 CREATE INDEX device_configured ON device (configured) WHERE configured > 0;
 
+-- Connections whose device has a newer one, on another broker: their own broker ends them.
+CREATE TABLE superseded (
+    device_id        text COLLATE "C" NOT NULL,
+    connection_epoch bigint NOT NULL,
+    broker_instance  bytea  NOT NULL CHECK (length(broker_instance) = 16),
+    PRIMARY KEY (device_id, connection_epoch)
+);
+
+CREATE INDEX superseded_of_broker ON superseded (broker_instance, device_id);
+
 -- The number of the last change of a device's configuration, over all devices.
 CREATE TABLE last_configuration (
     only_row integer PRIMARY KEY CHECK (only_row = 1),

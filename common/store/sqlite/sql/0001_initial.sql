@@ -273,6 +273,16 @@ CREATE INDEX device_connected ON device (broker_instance) WHERE broker_instance 
 CREATE INDEX device_token_revoked ON device (device_id) WHERE token_revoked = 1;
 CREATE INDEX device_configured ON device (configured) WHERE configured > 0;
 
+-- Connections whose device has a newer one, on another broker: their own broker ends them.
+CREATE TABLE superseded (
+    device_id        TEXT    NOT NULL,
+    connection_epoch INTEGER NOT NULL,
+    broker_instance  BLOB    NOT NULL CHECK (length(broker_instance) = 16),
+    PRIMARY KEY (device_id, connection_epoch)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX superseded_of_broker ON superseded (broker_instance, device_id);
+
 CREATE TABLE device_group (
     device_id TEXT NOT NULL,
     label     TEXT NOT NULL,
