@@ -88,7 +88,8 @@ BENCH_PROGRAMS := $(addprefix build/bench/,bench-load bench-constant bench-echo 
 # What tests preload into the programs of the release build.
 PRELOADS := $(patsubst tests/torture/preload/%.c,build/tests/%.so,$(wildcard tests/torture/preload/*.c))
 
-.PHONY: all programs postgresql site manuals run dev lan-certificate deb test test-programs test-deploy gson torture preloads \
+.PHONY: all programs postgresql site manuals run dev lan-certificate deb test test-programs compiled-tests test-deploy gson torture \
+        preloads \
         mutations simulate model fuzz fuzz-programs bench bench-quick bench-programs check-source lint format clean help \
         dependencies deb-dependencies test-dependencies deploy-dependencies fuzz-dependencies gson-dependencies \
         bench-dependencies lint-dependencies
@@ -320,7 +321,7 @@ TEST_WORKERS ?= 6
 # exec: a shell between would end at SIGTERM and leave the tests running.
 run_tests = exec $(PYTHON) tests/run_tests.py $(PYTEST) $(1)
 test: test-dependencies
-	@$(MAKE) $(JOBS) all test-programs bench-programs preloads $(LINT_NPM)
+	@$(MAKE) $(JOBS) all test-programs bench-programs preloads compiled-tests $(LINT_NPM)
 	@$(MAKE) $(JOBS) SANITIZE=address test-programs
 	@$(MAKE) $(JOBS) SANITIZE=thread test-programs
 	@$(MAKE) $(JOBS) FAIL_POINTS=1 programs
@@ -336,6 +337,9 @@ torture: test-dependencies
 	    $(call run_tests,-n $(TEST_WORKERS) --dist loadgroup tests/torture)
 test-dependencies:
 	@deploy/dependencies.sh test
+# Each worker of pytest imports all tests; compiling them takes longer than that.
+compiled-tests:
+	@$(PYTHON) tests/run_tests.py --collect-only -q -q tests >/dev/null 2>&1 || :
 # Reads the answers to SMSGate's app by the JSON library that the app has; `make test` reads them by its rules alone, because Java is large.
 gson: gson-dependencies
 	@$(MAKE) $(JOBS) all

@@ -148,8 +148,8 @@ def pytest_runtest_makereport(item):
             report.sections.append((f"report of a sanitizer, in {path.relative_to(folder)}", text))
 
 
-LONGEST = ("test_kill_loop", "test_restart", "test_power_cut", "test_every_property_holds", "no_invariant_is_violated",
-           "while_all_are_reloaded")
+LONGEST = ("browser/test_dashboard", "test_kill_loop", "test_power_cut", "while_all_are_reloaded", "test_restart",
+           "test_every_property_holds", "no_invariant_is_violated")
 BUSY = ("test_unit.py", "test_simulation.py", "test_model.py", "test_mutations.py")
 
 

@@ -5,7 +5,8 @@ Gateways run in sessions of their own: Ctrl-C does not reach them, and a worker 
 run its fixtures to the end. So this process adopts whatever its children leave (PR_SET_CHILD_SUBREAPER), and ends it when
 pytest has ended. Ctrl-C, Ctrl-\\, SIGTERM and SIGHUP end pytest, which still reports what it has run.
 
-The folder of the tests is kept when they fail.
+The folder of the tests is kept when they fail. What Python compiles is kept in build/pycache: pytest rewrites each assertion, which takes
+each worker ten seconds otherwise.
 """
 
 import ctypes
@@ -18,6 +19,7 @@ import sys
 import tempfile
 import time
 
+from harness.folders import ROOT
 from harness.processes import all_processes
 
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
@@ -101,6 +103,8 @@ class Tests:
 
 def main():
     folder = tempfile.mkdtemp()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = str(ROOT / "build/pycache")
     status = Tests([sys.executable, "-m", "pytest", f"--basetemp={folder}/pytest", *sys.argv[1:]]).run()
     if status == 0:
         shutil.rmtree(folder)

@@ -59,6 +59,11 @@ def schemas():
     return Schemas(description())
 
 
+@cache
+def resolver():
+    return jsonschema.RefResolver("", description())
+
+
 _compiled = {}
 
 
@@ -72,8 +77,7 @@ def is_valid(schema, value):
 
 def errors_of(schema, value):
     """What jsonschema, which is slow, says of a value."""
-    validator = jsonschema.Draft202012Validator(
-        schema, resolver=jsonschema.RefResolver("", description()), format_checker=jsonschema.FormatChecker())
+    validator = jsonschema.Draft202012Validator(schema, resolver=resolver(), format_checker=jsonschema.FormatChecker())
     return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(value)]
 
 

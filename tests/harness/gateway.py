@@ -10,12 +10,13 @@ import subprocess
 from pathlib import Path
 
 from .api import Api
+from .folders import ROOT, programs_folder
+from .nginx_conf import write_nginx_conf
 from .ports import free_port
 from .processes import children_of, is_listening
 from .sanitizers import reports, tell
 from .waiting import LIMIT_SECONDS, wait_for
 
-ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = ("api-fcgi", "ws-broker", "webhook-sender", "nginx")
 # Tests of other features send without limits.
 NO_LIMITS = dict.fromkeys((
@@ -28,11 +29,6 @@ def builds_of(*names):
     """TEST_BUILDS="release" runs the tests on that build alone."""
     wanted = os.environ.get("TEST_BUILDS")
     return [name for name in names if not wanted or name in wanted.split()]
-
-
-def programs_folder(build):
-    """Where the programs of a build are: "release", "address" or "thread"."""
-    return ROOT / "build" if build == "release" else ROOT / "build" / build
 
 
 def let_others_pass(folder):
@@ -178,7 +174,7 @@ class Gateway:
             "UBSAN_OPTIONS": "print_stacktrace=1",
         } | {name: str(value) for name, value in (settings or {}).items()}
         self.environment = environment
-        self.write_nginx_conf("release")  # test_nginx.py compares that of the other build
+        write_nginx_conf(self.folder, environment)
         programs, wrap = programs_folder(build), wrap or {}
         self.api_fcgi = Process("api-fcgi", [*wrap.get("api-fcgi", []), programs / "api-fcgi"],
                                 self.folder, environment)
@@ -194,10 +190,6 @@ class Gateway:
         self.device_tokens = {}
         self.pairing_apis = []
         self.sources = itertools.count(250)
-
-    def write_nginx_conf(self, build):
-        subprocess.run([ROOT / "deploy/nginx-conf.sh", programs_folder(build)], cwd=self.folder, env=self.environment,
-                       check=True)
 
     def command(self, *arguments, text=None, build=None):
         """sms-gateway, as an operator runs it; its (status, stdout, stderr). `text` is its standard

@@ -9,7 +9,7 @@ import time
 import uuid
 from datetime import datetime, timezone
 
-from .waiting import LIMIT_SECONDS
+from .waiting import LIMIT_SECONDS, LOAD_LIMIT_SECONDS, wait_for
 
 REFUSALS = {502, 503, 504, 507}  # refused, with Retry-After
 
@@ -99,6 +99,11 @@ class Load:
     def promised_now(self):
         with self._lock:
             return Promised(self.promised, self.promised.keys, self.promised.options)
+
+    def wait_accepted(self, count):
+        """Waits until `count` more messages were accepted."""
+        wanted = len(self.promised) + count
+        wait_for(lambda: len(self.promised) >= wanted, "clients to go on", LOAD_LIMIT_SECONDS)
 
     def stop(self):
         """Ends the threads; returns the ids of all accepted messages."""

@@ -50,8 +50,8 @@ def test_backups_under_load_have_all_that_was_promised_before_them(make_gateway)
     load = Load(gateway, per_second=200)
     backups = []
     for _ in range(3):
-        wanted = len(load.promised_now()) + 50
-        wait_for(lambda: len(load.promised_now()) >= wanted, "messages to be accepted")
+        wanted = len(load.promised) + 50
+        wait_for(lambda: len(load.promised) >= wanted, "messages to be accepted")
         promised = set(load.promised_now())
         backup = run(gateway, "backup", "create", "--to", gateway.folder / f"b{len(backups)}")
         backups.append(backup["path"])

@@ -13,23 +13,18 @@ from harness.ledgers import settle_and_check
 from harness.phone import Phone
 from harness.raw_websocket import RawConnection, RawWebSocket, authorize, handshake
 from harness.supervisor import Supervisor
-from harness.waiting import LOAD_LIMIT_SECONDS, wait_for
+from harness.waiting import wait_for
 
 FAST = ("--send-ms", "1-20", "--report-ms", "1-20")
 MESSAGE = b'{"phone_number": "+1234567890", "message": "text"}'
 CLIENTS = 16
+WHILE_PHONES_COME_BACK = 100  # messages per second: as many as they send meanwhile, however slow the machine
 
 
 @pytest.fixture(scope="session", params=builds_of("release", "address", "thread"))
 def build(request):
     """Threads end and begin here, and nothing may be left of them."""
     return request.param
-
-
-def go_on(load, count=100):
-    """Waits until `count` more messages were accepted."""
-    before = len(load.promised_now())
-    wait_for(lambda: len(load.promised_now()) >= before + count, "clients to go on", LOAD_LIMIT_SECONDS)
 
 
 def check_that_none_failed(load, gateway):
@@ -52,9 +47,9 @@ def test_no_request_fails_while_the_api_restarts(make_gateway, make_load, number
         gateway.nginx.start()
         load = make_load(gateway, 4000, CLIENTS, refusals=set())
         for _ in range(6):
-            go_on(load)
+            load.wait_accepted(100)
             api.restart(number)
-        go_on(load)
+        load.wait_accepted(100)
         check_that_none_failed(load, gateway)
         assert 0 < api.most_stored <= 2 * CLIENTS and not api.stored
     assert gateway.api_fcgi.popen.returncode == 0
@@ -67,12 +62,12 @@ def test_phones_come_back_and_no_message_is_lost_or_doubled_while_all_are_reload
             Supervisor(gateway.ws_broker, "broker") as broker:
         gateway.nginx.start()
         phones = make_phones(gateway, 10, *FAST)
-        load = make_load(gateway, 300, CLIENTS, refusals=set(), keep=False)
+        load = make_load(gateway, WHILE_PHONES_COME_BACK, CLIENTS, refusals=set(), keep=False)
         # A request on a kept connection may meet its end: that is HTTP's, not the reload's.
         gateway.api.client.headers["Connection"] = "close"
         for _ in range(5):
             for supervisor in (broker, api):
-                go_on(load, 20)
+                load.wait_accepted(20)
                 supervisor.restart(signal.SIGHUP)
             gateway.nginx.reload()
             wait_for(lambda: len(gateway.api.devices()) == 10, "the phones to be back")
@@ -188,9 +183,9 @@ def test_a_killed_api_costs_the_requests_in_its_hands_alone(make_gateway, make_l
         gateway.nginx.start()
         load = make_load(gateway, 4000, CLIENTS, refusals={502})
         for kills in range(1, 6):
-            go_on(load)
+            load.wait_accepted(100)
             api.kill()
-            go_on(load)
+            load.wait_accepted(100)
             # A client has one request under way; no other hears of it, however many come meanwhile.
             assert load.refused + load.unanswered <= kills * CLIENTS
         promised = load.stop()
@@ -207,12 +202,12 @@ def test_phones_come_back_to_a_killed_broker_and_nothing_is_lost_or_doubled(
         gateway.api_fcgi.start()
         gateway.nginx.start()
         phones = make_phones(gateway, 10, *FAST)
-        load = make_load(gateway, 300, CLIENTS, refusals=set())
+        load = make_load(gateway, WHILE_PHONES_COME_BACK, CLIENTS, refusals=set())
         for kills in range(1, 6):
-            go_on(load, 20)
+            load.wait_accepted(20)
             broker.kill()
             broker.wait_ready(kills + 1)
-            go_on(load, 20)
+            load.wait_accepted(20)
         check_that_none_failed(load, gateway)
         settle_and_check(gateway, load.promised, [phones])
         wait_for(lambda: len(gateway.api.devices()) == 10, "the phones to be back")

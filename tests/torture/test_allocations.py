@@ -59,8 +59,8 @@ def test_an_allocation_that_fails_breaks_no_promise(make_gateway, make_phones, m
     for first in FIRST:
         process.kill()
         fail_one(process, first)
-        before = len(load.promised_now())
-        wait_for(lambda: not process.is_running() or len(load.promised_now()) > before + 40,
+        before = len(load.promised)
+        wait_for(lambda: not process.is_running() or len(load.promised) > before + 40,
                  f"allocation {first} to fail")
         ends_by_itself(process)
     process.kill()

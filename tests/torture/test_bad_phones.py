@@ -84,7 +84,7 @@ def test_phones_that_cannot_send_do_not_take_the_work_of_others(make_gateway, ma
                           assured=how != "are basic")
     honest = make_phones(gateway, 2, *FAST, name="honest")
     load = make_load(gateway, 1000)
-    wait_for(lambda: len(load.promised_now()) > 200 * ROUNDS, "a queue")
+    wait_for(lambda: len(load.promised) > 200 * ROUNDS, "a queue")
     load.stop()
     wait_for(lambda: gateway.count_messages("status BETWEEN 0 AND 3 AND failures = 0") == 0,
              "all to be sent that was not tried in vain", 60)

@@ -33,8 +33,8 @@ def all_arrived(gateway, load, fleets, webhooks=None):
 
 
 def go_on(load, count=30):
-    before = len(load.promised_now())
-    wait_for(lambda: len(load.promised_now()) > before + count, "clients to go on")
+    before = len(load.promised)
+    wait_for(lambda: len(load.promised) > before + count, "clients to go on")
 
 
 # ---- Clocks ----

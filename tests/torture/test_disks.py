@@ -33,7 +33,7 @@ def test_a_limit_of_the_file_size_is_an_error_and_passes(make_gateway, make_phon
     gateway = make_gateway().start()
     phones = make_phones(gateway, 2, *FAST)
     load = make_load(gateway, 100)
-    wait_for(lambda: len(load.promised_now()) > 20, "some messages")
+    wait_for(lambda: len(load.promised) > 20, "some messages")
     processes = [getattr(gateway, name) for name in victims]
     wal = gateway.database.with_name(gateway.database.name + "-wal")
     for process in processes:
@@ -45,8 +45,8 @@ def test_a_limit_of_the_file_size_is_an_error_and_passes(make_gateway, make_phon
         assert process.is_running(), process.popen.returncode
     for process in processes:
         resource.prlimit(process.popen.pid, resource.RLIMIT_FSIZE, (most, most))
-    before = len(load.promised_now())
-    wait_for(lambda: len(load.promised_now()) > before + 20, "clients to go on")
+    before = len(load.promised)
+    wait_for(lambda: len(load.promised) > before + 20, "clients to go on")
     assert sent_or_delivered(settle_and_check(gateway, load.stop(), [phones]))
 
 
@@ -63,12 +63,12 @@ def test_calls_that_fail_now_and_then_break_no_promise(make_gateway, make_phones
     for _ in range(10 if LONG else 1):
         for fault in faults:
             fault.fail_at_random(call, number, random.choice((0.02, 0.2)))
-        before = len(load.promised_now()) + load.refused
-        wait_for(lambda: len(load.promised_now()) + load.refused > before + 300, "some requests")
+        before = len(load.promised) + load.refused
+        wait_for(lambda: len(load.promised) + load.refused > before + 300, "some requests")
         for fault in faults:
             fault.stop_failing(call)
-    before = len(load.promised_now())
-    wait_for(lambda: len(load.promised_now()) > before + 20, "clients to go on")
+    before = len(load.promised)
+    wait_for(lambda: len(load.promised) > before + 20, "clients to go on")
     assert sent_or_delivered(settle_and_check(gateway, load.stop(), [phones]))
 
 
@@ -86,13 +86,13 @@ def test_a_disk_that_is_full_under_load_breaks_no_promise(make_gateway, make_pho
         gateway.webhook_sender.start()
         phones = make_phones(gateway, 2, *FAST)
         load = make_load(gateway, 100)
-        wait_for(lambda: len(load.promised_now()) > 20, "some messages")
+        wait_for(lambda: len(load.promised) > 20, "some messages")
         ballast = f"{disk.path}/ballast"
         fill(ballast)
         wait_for(lambda: load.refused > 100, "the disk to be full")
         os.unlink(ballast)
-        before = len(load.promised_now())
-        wait_for(lambda: len(load.promised_now()) > before + 20, "clients to go on")
+        before = len(load.promised)
+        wait_for(lambda: len(load.promised) > before + 20, "clients to go on")
         promised = load.stop()
         wait_for(lambda: gateway.query("SELECT count(*) FROM message WHERE status BETWEEN 0 AND 3")
                  == [(0,)], "everything to settle", LOAD_LIMIT_SECONDS)

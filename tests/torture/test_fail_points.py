@@ -61,7 +61,7 @@ def test_a_process_that_ends_at_a_fail_point_breaks_no_promise(make_gateway, mak
                                                                victim, point, passage):
     gateway = make_gateway().start()
     load = make_load(gateway, 400 if point == "store.after_checkpoint" else 30)
-    wait_for(lambda: len(load.promised_now()) > 2, "messages to dispatch")
+    wait_for(lambda: len(load.promised) > 2, "messages to dispatch")
     process = getattr(gateway, victim)
     process.kill()
     process.environment = process.environment | {"FAIL_POINT": f"{point}:{passage}"}
@@ -71,8 +71,8 @@ def test_a_process_that_ends_at_a_fail_point_breaks_no_promise(make_gateway, mak
     assert f"fail point {point}:{passage}\n" in process.log()
     del process.environment["FAIL_POINT"]
     process.start()
-    enough = len(load.promised_now()) + 10
-    wait_for(lambda: len(load.promised_now()) > enough, "clients to go on")
+    enough = len(load.promised) + 10
+    wait_for(lambda: len(load.promised) > enough, "clients to go on")
     database = settle_and_check(gateway, load.stop(), [phones])
     # No phone was wiped or killed: there is no excuse for any other end.
     assert set(database.statuses()) <= {SENT, DELIVERED}
