@@ -163,25 +163,36 @@ static void answer_readings(struct http_exchange *exchange, const char *device_i
     json_end_object(&json);
 }
 
+/* Devices are never removed: one that has readings is there. */
+static enum error list_readings(struct http_exchange *exchange, const char *device_id,
+                                struct store_reading readings[STORE_MAX_READINGS], size_t *count,
+                                bool *found)
+{
+    struct store_device device;
+    enum error error = store_list_readings(exchange->reader, device_id,
+                                           clock_wall_ms() - READINGS_OF_MS, readings, count);
+    *found = error == ERROR_NONE && *count > 0;
+    if (error != ERROR_NONE || *found)
+        return error;
+    error = store_find_device(exchange->reader, device_id, &device, found);
+    if (error == ERROR_NONE && *found)
+        device_info_fini(&device.device.info);
+    return error;
+}
+
 enum http_outcome devices_handle_readings(struct http_exchange *exchange)
 {
     const char *device_id = exchange->request.path_argument;
     struct store_reading readings[STORE_MAX_READINGS];
-    struct store_device device;
-    size_t count;
+    size_t count = 0;
     bool found = false;
     enum error error = device_id_valid(device_id)
-                           ? store_find_device(exchange->reader, device_id, &device, &found)
+                           ? list_readings(exchange, device_id, readings, &count, &found)
                            : ERROR_NONE;
-    if (error == ERROR_NONE && !found)
-        return refuse_device(exchange, device_id);
-    if (found)
-        device_info_fini(&device.device.info);
-    if (error == ERROR_NONE)
-        error = store_list_readings(exchange->reader, device_id, clock_wall_ms() - READINGS_OF_MS,
-                                    readings, &count);
     if (error != ERROR_NONE)
         return http_store_problem(exchange, error);
+    if (!found)
+        return refuse_device(exchange, device_id);
     answer_readings(exchange, device_id, readings, count);
     return HTTP_ANSWERED;
 }

@@ -95,6 +95,7 @@ static bool load_waiting(struct target *target, struct store_reader *reader,
             .event_at_ms = rows[i].event_at_ms,
             .message_id = rows[i].message_id,
             .tries = rows[i].tries,
+            .was_hurried = rows[i].was_hurried,
             .due_ms = target_time_from_wall(time, rows[i].next_try_ms, longest_wait_ms()),
         };
         receiver_load(target->receiver, &delivery, time->now_ms);
@@ -229,6 +230,7 @@ static void write_delivery(const struct receiver_result *result, const struct ta
         .message_id = result->message_id,
         .state = states[result->state],
         .tries = result->tries,
+        .was_hurried = result->was_hurried,
         .next_try_ms = result->state == RESULT_WAITING ? target_time_to_wall(time, result->due_ms)
                                                        : 0,
         .last_try_at_ms = result->tried_at_ms ? target_time_to_wall(time, result->tried_at_ms) : 0,

@@ -85,6 +85,7 @@ struct webhook_delivery {
     struct message_id message_id; /* of an event of a message; otherwise nil */
     enum webhook_delivery_state state;
     unsigned tries;
+    bool was_hurried;                    /* one of them did not wait its time */
     int64_t created_at_ms;               /* the store sets it */
     int64_t next_try_ms;                 /* while it waits */
     int64_t last_try_at_ms;              /* 0: not tried */

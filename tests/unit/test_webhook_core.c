@@ -15,6 +15,7 @@ struct row {
     bool exists;
     enum result_state state;
     unsigned tries;
+    bool was_hurried;
     int64_t due_ms;
 };
 
@@ -82,6 +83,7 @@ static void start(struct world *world, struct site *site)
         struct delivery delivery = {.event_id = id,
                                     .message_id = message_of(id),
                                     .tries = row->tries,
+                                    .was_hurried = row->was_hurried,
                                     .due_ms = row->due_ms};
         if (row->exists && row->state == RESULT_WAITING)
             receiver_load(site->receiver, &delivery, world->now_ms);
@@ -154,6 +156,7 @@ static void note(struct world *world, struct site *site)
         site->rows[result->event_id] = (struct row){.exists = true,
                                                     .state = result->state,
                                                     .tries = result->tries,
+                                                    .was_hurried = result->was_hurried,
                                                     .due_ms = result->due_ms};
     }
     assert_true(cursor >= site->cursor);
@@ -377,6 +380,8 @@ static void a_delivery_that_always_fails_holds_up_its_message_only(void **state)
     assert_true(site->rows[11 + MESSAGES].exists); /* it waits, and the cursor goes on */
     assert_int_equal(site->rows[11 + MESSAGES].tries, 0);
     assert_int_equal(site->cursor, world.newest - (site->got[world.newest] == 0));
+    stop(&world, site); /* what the store has tells the next one that it was hurried */
+    start(&world, site);
     run(&world, 4 * DAY);
     assert_int_equal(site->rows[11].state, RESULT_GIVEN_UP);
     assert_int_equal(site->tried[11],

@@ -17,6 +17,8 @@ enum {
     MOST_PIECES = 16,
     SEND_BUFFER_BYTES = 32 << 10, /* the kernel's, for each stream; it counts it double */
     CAUGHT_UP_AT_ONCE = 16,       /* clients, before new events and others have their turn */
+    PARTS = 20, /* of the clients: what came meanwhile is read before the next part gets it */
+    SMALLEST_PART = 50,
     MOST_READS = 16, /* of bytes that no client has reason to send, before it is closed */
     CHECKED_KEYS = 64,
     FAILED_PAUSE_MS = 1000,
@@ -31,7 +33,7 @@ void stream_clients_init(struct stream_clients *clients, unsigned most, int epol
         .reader = reader,
         .metrics = metrics,
     };
-    clients->ring.previous = clients->ring.next = &clients->ring;
+    clients->ring.previous = clients->ring.next = clients->turn = &clients->ring;
 }
 
 void stream_clients_fini(struct stream_clients *clients)
@@ -68,9 +70,12 @@ static void end_client(struct stream_clients *clients, struct stream_client *cli
              LOG_TEXT("reason", reason == ERROR_NONE ? "client" : error_code(reason)),
              LOG_TEXT_IF_ANY("request_id", follower->request_id));
     set_behind(clients, client, false);
+    if (clients->turn == client)
+        clients->turn = client->next;
     client->previous->next = client->next;
     client->next->previous = client->previous;
     METRICS_SET(clients->metrics, event_streams, --clients->count);
+    clients->waiting = MIN(clients->waiting, clients->count);
     close(client->fd);
     stream_follower_fini(follower);
     free(client);
@@ -199,6 +204,7 @@ static struct stream_client *add_client(struct stream_clients *clients, int fd)
     client->next = &clients->ring;
     client->previous->next = client->next->previous = client;
     METRICS_SET(clients->metrics, event_streams, ++clients->count);
+    clients->waiting += clients->waiting > 0; /* it stands before one of them, or behind the last */
     return client;
 }
 
@@ -294,12 +300,23 @@ bool stream_clients_read_tail(struct stream_clients *clients)
     }
     stream_tail_append(&clients->tail, page);
     trim_tail(clients);
-    for (struct stream_client *client = clients->ring.next, *next; client != &clients->ring;
-         client = next) {
-        next = client->next;
+    clients->waiting = clients->count;
+    return more;
+}
+
+/* If all were one part, the last of them would wait for the writes to all others, and then for the next read. */
+bool stream_clients_pass_on(struct stream_clients *clients)
+{
+    unsigned most = MAX(clients->count / PARTS, (unsigned)SMALLEST_PART);
+    for (unsigned i = 0; i < most && clients->waiting > 0; i++) {
+        struct stream_client *client = clients->turn;
+        if (client == &clients->ring)
+            client = client->next;
+        clients->turn = client->next;
+        clients->waiting--;
         send_on(clients, client);
     }
-    return more;
+    return clients->waiting > 0;
 }
 
 /* Reads what comes next for a client that is behind. False: a read failed. */
@@ -397,7 +414,7 @@ void stream_clients_tick(struct stream_clients *clients)
             say_end(clients, client, error);
         else if (!stream_follower_tick(follower, now_ms))
             end_client(clients, client, ERROR_NOT_READING);
-        else
+        else if (follower->own.length > 0)
             send_on(clients, client);
     }
 }

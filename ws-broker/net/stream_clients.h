@@ -19,8 +19,11 @@ struct stream_client {
 };
 
 struct stream_clients {
-    struct stream_client ring;                        /* its head, by their opening */
-    unsigned count, most;                             /* of the clients */
+    struct stream_client ring; /* its head, by their opening */
+    unsigned count, most;      /* of the clients */
+    struct stream_client
+        *turn;        /* who is next to get what the tail has; the ring's head: the first */
+    unsigned waiting; /* so many from `turn` on may not have all of it */
     struct stream_client *first_behind, *last_behind; /* NULL: none */
     int epoll_fd; /* borrowed, like the next two; a client's events have it as data.ptr */
     struct store_reader *reader;
@@ -43,8 +46,11 @@ MUST_CHECK enum error stream_clients_open(struct stream_clients *clients, int fd
 void stream_clients_on_event(struct stream_clients *clients, struct stream_client *client,
                              uint32_t events);
 
-/* Reads what is new, once, and gives it to all. Whether there is more. */
+/* Reads what is new, once for all. Whether there is more. */
 MUST_CHECK bool stream_clients_read_tail(struct stream_clients *clients);
+
+/* Gives it to the next clients, in turn; bounded. Whether others wait for it. */
+MUST_CHECK bool stream_clients_pass_on(struct stream_clients *clients);
 
 /* Reads a page for each of the next clients that are behind and take more; bounded. Whether one is left. */
 MUST_CHECK bool stream_clients_catch_up(struct stream_clients *clients);

@@ -20,10 +20,10 @@ enum {
     TICK_MS = 1000,
     /* How often new events are looked for, while anyone follows, without news: most commits of other programs ring no bell. */
     LOOK_MS = 20,
-    /* From one read to the next, so that many followers get several events at once: and for so many followers a millisecond more.
-       At least twice as long as it took to write to all. */
+    /* From one read to the next, so that followers get several events at once; and from one part of them to the next. At least
+       twice as long as it took to write to a part. */
     INTERVAL_MS = 2,
-    FOLLOWERS_PER_INTERVAL_MS = 100,
+    PART_INTERVAL_MS = 1,
     MAX_ERRORS_BYTES = 4096,
 };
 
@@ -43,7 +43,8 @@ struct stream_server {
     struct store_reader *reader;
     int epoll_fd, wake_fd; /* a write to wake_fd wakes the thread */
     struct stream_clients clients;
-    int64_t tick_at_ms, look_at_ms, read_at_ms; /* monotonic; not before */
+    int64_t tick_at_ms, look_at_ms, pass_at_ms; /* monotonic; not before */
+    bool is_passing;                            /* some followers wait for what was read */
     pthread_t thread;
 
     atomic_bool serving, has_run, stopping, is_followed, has_news;
@@ -264,20 +265,22 @@ void stream_server_news(struct stream_server *server)
         wake(server);
 }
 
-/* Reads what is new, if it is time. */
-static void read_tail(struct stream_server *server)
+/* Reads what is new, and passes it on, if it is time. */
+static void pass_on(struct stream_server *server)
 {
     int64_t began_ms = clock_monotonic_ms();
-    bool is_due = atomic_load(&server->has_news) || began_ms >= server->look_at_ms;
-    if (!is_due || began_ms < server->read_at_ms)
+    bool must_read = atomic_load(&server->has_news) || began_ms >= server->look_at_ms;
+    if (!(must_read || server->is_passing) || began_ms < server->pass_at_ms)
         return;
-    atomic_store(&server->has_news, false); /* before the read: what comes now is read again */
-    if (stream_clients_read_tail(&server->clients))
-        atomic_store(&server->has_news, true);
-    int64_t now_ms = clock_monotonic_ms(), count = server->clients.count;
-    int64_t interval_ms = INTERVAL_MS + count / FOLLOWERS_PER_INTERVAL_MS;
-    server->read_at_ms = began_ms + MAX(interval_ms, 2 * (now_ms - began_ms));
-    server->look_at_ms = MAX(now_ms + LOOK_MS, server->read_at_ms);
+    if (must_read) {
+        atomic_store(&server->has_news, false); /* before the read: what comes now is read again */
+        if (stream_clients_read_tail(&server->clients))
+            atomic_store(&server->has_news, true);
+        server->look_at_ms = clock_monotonic_ms() + LOOK_MS;
+    }
+    server->is_passing = stream_clients_pass_on(&server->clients);
+    int64_t interval_ms = server->is_passing ? PART_INTERVAL_MS : INTERVAL_MS;
+    server->pass_at_ms = began_ms + MAX(interval_ms, 2 * (clock_monotonic_ms() - began_ms));
 }
 
 /* Does what is due. Returns the milliseconds to the next, or -1. */
@@ -293,12 +296,12 @@ static int do_what_is_due(struct stream_server *server)
         stream_clients_tick(clients);
         server->tick_at_ms = now_ms + TICK_MS;
     }
-    read_tail(server);
+    pass_on(server);
     if (left)
         return 0;
-    int64_t next_ms = MIN(server->tick_at_ms, server->look_at_ms);
-    if (atomic_load(&server->has_news))
-        next_ms = MIN(next_ms, server->read_at_ms);
+    int64_t next_ms = MIN(server->tick_at_ms, MAX(server->look_at_ms, server->pass_at_ms));
+    if (server->is_passing || atomic_load(&server->has_news))
+        next_ms = MIN(next_ms, server->pass_at_ms);
     return clients->count == 0 ? -1 : (int)MAX(next_ms - clock_monotonic_ms(), 0);
 }
 

@@ -106,7 +106,7 @@ static bool is_for(const struct stream_follower *follower, const struct place *p
     return entry->id > place->passed_id && stream_filter_passes(&follower->filter, &entry->key);
 }
 
-/* Moves on to the next entry for the follower. False: there is none, and place->page is NULL or the last of its pages. */
+/* Moves on to the next entry for the follower. False: there is none, and place->page is NULL or the last page, at its end. */
 static bool find_next(const struct stream_follower *follower, const struct stream_tail *tail,
                       struct place *place)
 {
@@ -122,12 +122,10 @@ static bool find_next(const struct stream_follower *follower, const struct strea
         if (place->index < place->page->count)
             return true;
         place->passed_id = MAX(place->passed_id, place->page->last);
-        if (place->page == follower->own_page)
+        if (place->page == follower->own_page || !place->page->next)
             return false;
         place->page = place->page->next;
         place->index = place->offset = 0;
-        if (!place->page)
-            return false;
     }
 }
 

@@ -53,6 +53,7 @@ static struct receiver_result *add_result(struct receiver *receiver,
         .message_id = delivery->message_id,
         .state = state,
         .tries = delivery->tries,
+        .was_hurried = delivery->was_hurried,
         .due_ms = delivery->due_ms,
     };
     return result;

@@ -4,7 +4,7 @@
  * When the first tries of RECEIVER_FAILURES deliveries in a row have failed, the circuit is open: one delivery is tried at a
  * time, after waits that grow to ten minutes, and no more events become rows. The first success closes it, and then everything that
  * waits is tried. One delivery that always fails opens nothing. When a try succeeds after fewer failures, those that have long to
- * wait are tried soon, each of them once. Pure; times are monotonic. One thread at a time.
+ * wait are tried soon, each of them once, also over restarts. Pure; times are monotonic. One thread at a time.
  */
 #ifndef API_FCGI_WEBHOOK_CORE_RECEIVER_H
 #define API_FCGI_WEBHOOK_CORE_RECEIVER_H
@@ -39,6 +39,7 @@ struct receiver_result {
     struct message_id message_id;
     enum result_state state;
     unsigned tries;
+    bool was_hurried; /* one of them was more than the waits ask for */
     int64_t due_ms;
     int64_t tried_at_ms; /* of the last try; 0: it was not tried */
     int status;

@@ -169,6 +169,7 @@ void sql_read_delivery(const struct statement *row, struct webhook_delivery *del
         .event_at_ms = statement_integer(row, FIELD_EVENT_AT_MS),
         .state = (enum webhook_delivery_state)statement_integer(row, FIELD_STATE),
         .tries = (unsigned)statement_integer(row, FIELD_TRIES),
+        .was_hurried = statement_integer(row, FIELD_WAS_HURRIED) != 0,
         .created_at_ms = statement_integer(row, FIELD_CREATED_AT_MS),
         .next_try_ms = statement_integer(row, FIELD_NEXT_TRY_MS),
         .last_try_at_ms = statement_integer(row, FIELD_LAST_TRY_AT_MS),
@@ -242,6 +243,7 @@ static enum error save_delivery(struct store_database *database, const char *web
     statement_bind_id_if_any(upsert, FIELD_MESSAGE_ID, &delivery->message_id);
     statement_bind_integer(upsert, FIELD_STATE, delivery->state);
     statement_bind_integer(upsert, FIELD_TRIES, delivery->tries);
+    statement_bind_integer(upsert, FIELD_WAS_HURRIED, delivery->was_hurried);
     statement_bind_integer(upsert, FIELD_CREATED_AT_MS, delivery->created_at_ms);
     statement_bind_integer(upsert, FIELD_NEXT_TRY_MS, delivery->next_try_ms);
     statement_bind_integer(upsert, FIELD_LAST_TRY_AT_MS, delivery->last_try_at_ms);

@@ -140,6 +140,7 @@ static enum error make_due(struct store_transaction *transaction, struct webhook
     enum error error = save_changed(transaction, webhook);
     delivery->state = WEBHOOK_DELIVERY_WAITING;
     delivery->tries = 0;
+    delivery->was_hurried = false;
     delivery->created_at_ms = delivery->next_try_ms = transaction->now_ms;
     delivery->requested = webhook->changed;
     return error == ERROR_NONE ? transaction->rows->webhooks->save_delivery(transaction->database,

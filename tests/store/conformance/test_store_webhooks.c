@@ -75,6 +75,7 @@ static struct webhook_delivery delivery_of(int64_t event_id, enum webhook_delive
                                         .message_id = {{7}},
                                         .state = state,
                                         .tries = 1,
+                                        .was_hurried = true,
                                         .next_try_ms = next_try_ms,
                                         .last_try_at_ms = store_fixture_now_ms(),
                                         .last_status = 503};
@@ -93,6 +94,8 @@ static void assert_due(struct store_fixture *fixture, const char *id, int64_t no
     assert_int_equal(count, expected);
     if (count)
         assert_int_equal(deliveries[0].event_id, first);
+    for (size_t i = 0; i < count; i++) /* delivery_of */
+        assert_int_equal(deliveries[i].was_hurried, deliveries[i].tries == 1);
     free(deliveries);
 }
 
@@ -451,6 +454,7 @@ static void one_event_is_delivered_once_more(void **state)
     assert_int_equal(count, 2);
     for (size_t i = 0; i < count; i++) {
         assert_int_equal(due[i].tries, 0);
+        assert_false(due[i].was_hurried);
         if (due[i].event_id == event - 1)
             assert_int_equal(due[i].event_type, EVENT_MESSAGE_ACCEPTED);
     }

@@ -454,6 +454,7 @@ CREATE TABLE webhook_delivery (
     message_id     BLOB,                        -- of a message's event
     state          INTEGER NOT NULL CHECK (state BETWEEN 0 AND 2), -- waiting, delivered, given up
     tries          INTEGER NOT NULL,
+    was_hurried    INTEGER NOT NULL DEFAULT 0 CHECK (was_hurried IN (0, 1)), -- 1: one of its tries did not wait its time
     created_at_ms  INTEGER NOT NULL,
     next_try_ms    INTEGER NOT NULL,            -- while it waits
     last_try_at_ms INTEGER NOT NULL,            -- 0: not tried
