@@ -179,7 +179,11 @@ class LedgerReceiver(Receiver):
         if position == 0:
             return
         one = self._chance.choice(self.ledger[-20:])
-        answer = gateway.api.request("POST", f"/api/webhooks/{self.webhooks[one.path][0]}/redeliver", json={"event_id": one.event_id})
+        path = f"/api/webhooks/{self.webhooks[one.path][0]}/redeliver"
+        try:
+            answer = gateway.api.request("POST", path, json={"event_id": one.event_id})
+        except ConnectionError:  # of a worker of nginx that was killed, and had not ended: nobody was promised anything
+            return
         if answer.status_code == 202:
             self.asked.append((one.path, one.event_id, position))
 
