@@ -19,7 +19,7 @@ UNKNOWN_ID = "019dbb26-7a13-7c1e-a2a6-0c2d52c3f9c1"
 
 @pytest.fixture(scope="module")
 def served(module_gateway):
-    return module_gateway(API_KEYS="off", STREAMS_AT_ONCE=12).start()
+    return module_gateway(API_KEYS="off", STREAMS_AT_ONCE=150).start()
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +80,26 @@ def test_a_message_is_followed_through_all_processes(served):
             assert messages(one.take(4)) == expected
         assert messages(everything.take(4)) == expected
     phone.close()
+
+
+def test_each_of_many_gets_each_event_while_others_leave(served):
+    """More than get it at a time."""
+    query = "?types=message.cancelled"
+    streams = [EventStream(served, query) for _ in range(120)]
+    for stream in streams:
+        stream.next()
+    shown = [cancelled(served) for _ in range(3)]
+    for stream in streams[::3]:
+        stream.close()
+    del streams[::3]
+    streams += [EventStream(served, query) for _ in range(5)]
+    before, come = streams[:-5], streams[-5:]
+    assert all(stream.next()[0] == "start" for stream in come)
+    shown += [cancelled(served) for _ in range(3)]
+    for streams, ids in (before, shown), (come, shown[3:]):
+        for stream in streams:
+            assert messages(stream.take(len(ids))) == [("message.cancelled", message_id) for message_id in ids]
+            stream.close()
 
 
 def test_curl_follows_without_a_library(served):
