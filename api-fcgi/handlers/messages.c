@@ -194,6 +194,13 @@ enum http_outcome messages_refuse(struct http_exchange *exchange, enum error err
                : http_store_problem(exchange, error);
 }
 
+static void put_message(struct http_exchange *exchange, int status, const struct message *message)
+{
+    struct json_writer json = {.out = &exchange->response.body};
+    http_begin_json(exchange, status);
+    message_json_put(&json, message, exchange->scopes & API_SCOPE_TEXT);
+}
+
 static enum http_outcome answer_message(struct http_exchange *exchange, int status,
                                         const struct message_id *id)
 {
@@ -201,9 +208,7 @@ static enum http_outcome answer_message(struct http_exchange *exchange, int stat
     enum error error = store_find_message(exchange->reader, id, &message);
     if (error != ERROR_NONE)
         return messages_refuse(exchange, error);
-    struct json_writer json = {.out = &exchange->response.body};
-    http_begin_json(exchange, status);
-    message_json_put(&json, &message, exchange->scopes & API_SCOPE_TEXT);
+    put_message(exchange, status, &message);
     message_fini(&message);
     return HTTP_ANSWERED;
 }
@@ -222,6 +227,28 @@ enum http_outcome messages_handle_get(struct http_exchange *exchange)
     return answer_message(exchange, 200, &id);
 }
 
+static void refuse_cancel(struct http_exchange *exchange)
+{
+    http_problem(exchange, ERROR_NOT_CANCELLABLE,
+                 "It was released to a device, or has its final status; GET it to see.");
+}
+
+/* 200 says that it is cancelled. An app that had said so may report since the commit that it has sent it all the same. */
+static void answer_if_cancelled(struct http_exchange *exchange, const struct message_id *id)
+{
+    struct message message;
+    enum error error = store_find_message(exchange->reader, id, &message);
+    if (error != ERROR_NONE) {
+        messages_refuse(exchange, error);
+        return;
+    }
+    if (message.status == MESSAGE_CANCELLED)
+        put_message(exchange, 200, &message);
+    else
+        refuse_cancel(exchange);
+    message_fini(&message);
+}
+
 static void answer_cancelled(struct http_exchange *exchange)
 {
     const struct store_write *write = &exchange->write;
@@ -231,11 +258,13 @@ static void answer_cancelled(struct http_exchange *exchange)
     case ERROR_NONE:
         log_info(write->cancel.asked ? "message cancellation requested" : "message cancelled",
                  LOG_TEXT("message_id", id), LOG_TEXT_IF_ANY("key", exchange->key_id));
-        answer_message(exchange, write->cancel.asked ? 202 : 200, &write->cancel.id);
+        if (write->cancel.asked)
+            answer_message(exchange, 202, &write->cancel.id);
+        else
+            answer_if_cancelled(exchange, &write->cancel.id);
         break;
     case ERROR_NOT_CANCELLABLE:
-        http_problem(exchange, write->result,
-                     "It was released to a device, or has its final status; GET it to see.");
+        refuse_cancel(exchange);
         break;
     default:
         messages_refuse(exchange, write->result);
