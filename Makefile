@@ -89,8 +89,7 @@ BENCH_PROGRAMS := $(addprefix build/bench/,bench-load bench-constant bench-echo 
 PRELOADS := $(patsubst tests/torture/preload/%.c,build/tests/%.so,$(wildcard tests/torture/preload/*.c))
 
 .PHONY: all programs postgresql site manuals run dev lan-certificate deb test test-programs compiled-tests test-deploy gson torture \
-        preloads \
-        mutations simulate model fuzz fuzz-programs bench bench-quick bench-programs check-source lint format clean help \
+        preloads mutations simulate model fuzz fuzz-programs bench bench-quick bench-programs check-source lint format clean help \
         dependencies deb-dependencies test-dependencies deploy-dependencies fuzz-dependencies gson-dependencies \
         bench-dependencies lint-dependencies
 .DELETE_ON_ERROR:
@@ -316,8 +315,8 @@ deb-dependencies:
 
 # PYTEST="-k name" runs some, PYTEST=-x stops at the first failure. What failing tests wrote is kept.
 PYTEST ?= -q
-# Three for each of two processors: most tests wait for something.
-TEST_WORKERS ?= 6
+# Four for each of two processors: most tests wait for something.
+TEST_WORKERS ?= 8
 # exec: a shell between would end at SIGTERM and leave the tests running.
 run_tests = exec $(PYTHON) tests/run_tests.py $(PYTEST) $(1)
 test: test-dependencies

@@ -173,8 +173,9 @@ def test_a_phone_may_have_a_limit_of_its_own(make_gateway):
     assert phone.is_silent()
     assert device(gateway)["today"] == {"segments": 2, "limit": 2}
     assert device(gateway)["budget"] is None
-    patch(gateway, "phone", daily_segments=None, segments_per_window=1)
+    patch(gateway, "phone", enabled=False, daily_segments=None, segments_per_window=1)
     assert device(gateway)["budget"] == {"remaining": 1, "limit": 1, "window_seconds": 1800, "refills_at": None}
+    patch(gateway, "phone", enabled=True)
     phone.receive_sms()
     assert device(gateway)["budget"].items() >= {"remaining": 0, "limit": 1}.items()
     assert phone.is_silent()

@@ -118,7 +118,7 @@ def test_no_accepted_message_is_lost_or_sent_twice_when_a_process_is_killed(make
                                                                             level):
     """kill -9 in mid-work, three times. What was on its way to a basic phone may end as `accepted`,
     what was on its way to one with a journal is delivered; nothing is sent twice."""
-    total = 1500
+    total = 800
     gateway = make_gateway(REPORT_TIMEOUT_SECONDS=1).start()
     phones = PhoneSim(gateway, 10, *FAST, *options_of(level, gateway))
     answered = []
@@ -163,7 +163,7 @@ def test_no_accepted_message_is_lost_or_sent_twice_when_a_process_is_killed(make
 
 
 def test_a_reload_of_nginx_disturbs_no_client(make_gateway):
-    total = 1000
+    total = 600
     gateway = make_gateway().start()
     phones = PhoneSim(gateway, 10, *FAST)
     # A request on a kept connection may meet its end: that is HTTP's, not the reload's.
