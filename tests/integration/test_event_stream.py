@@ -214,6 +214,13 @@ def test_who_is_far_behind_delays_nobody(make_gateway, build):
     phone.close()
 
 
+def test_who_asks_is_told_of_what_waits(served):
+    with EventStream(served, "?queue=true&types=sending.paused") as stream:
+        assert stream.next()[0] == "start"
+        cancelled(served)
+        assert stream.next() == ("queue", {})
+
+
 # ---- Filters ----
 
 def test_filters(served):

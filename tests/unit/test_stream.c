@@ -328,6 +328,32 @@ static void a_quiet_stream_is_kept_alive(void **state)
     stream_tail_restart(&tail, 0);
 }
 
+static void who_asked_is_told_once_that_the_queue_has_changed(void **state)
+{
+    struct stream_tail tail = {.last = NEWEST};
+    struct client client;
+    (void)state;
+    begin(&client, &everything, true, NEWEST);
+    receive_all(&client, &tail, SIZE_MAX);
+    for (int asked = 0; asked < 2; asked++) {
+        client.follower.with_queue = asked;
+        stream_follower_queue_changed(&client.follower);
+        stream_follower_queue_changed(&client.follower);
+        stream_follower_blocked(&client.follower, 1000);
+        assert_true(stream_follower_tick(&client.follower, 1000)); /* later */
+        assert_int_equal(client.follower.own.length, 0);
+        client.follower.is_blocked = false;
+        assert_true(stream_follower_tick(&client.follower, 2000));
+        buffer_clear(&client.bytes);
+        receive_all(&client, &tail, SIZE_MAX);
+        assert_string_equal(client.bytes.length ? client.bytes.data : "",
+                            asked ? "event: queue\ndata: {}\n\n" : "");
+        assert_true(stream_follower_tick(&client.follower, 3000));
+        assert_false(receive(&client, &tail, SIZE_MAX));
+    }
+    end(&client);
+}
+
 static void a_client_that_takes_nothing_is_closed(void **state)
 {
     struct stream_tail tail = {.last = NEWEST};
@@ -373,5 +399,6 @@ UNIT_TESTS(cmocka_unit_test(each_event_comes_once_wherever_the_connection_breaks
            cmocka_unit_test(what_was_removed_meanwhile_is_told),
            cmocka_unit_test(a_filter_lets_through_what_it_names),
            cmocka_unit_test(a_quiet_stream_is_kept_alive),
+           cmocka_unit_test(who_asked_is_told_once_that_the_queue_has_changed),
            cmocka_unit_test(a_client_that_takes_nothing_is_closed),
            cmocka_unit_test(the_end_of_a_stream_tells_why_and_when_to_come_back))

@@ -31,7 +31,7 @@ static void a_request_has_a_filter_and_a_place(void **state)
     (void)state;
     assert_int_equal(
         read_head("?types=message.sent,device.*&types=batch%2Efinished&message_id=" UUID
-                  "&batch_id=" UUID "&device_id=pixel-7&last_event_id=17",
+                  "&batch_id=" UUID "&device_id=pixel-7&queue=true&last_event_id=17",
                   "authorization: Bearer sgw_x\r\nX-Request-Id: 5b7e\r\n", &request, errors,
                   sizeof(errors)),
         ERROR_NONE);
@@ -42,6 +42,7 @@ static void a_request_has_a_filter_and_a_place(void **state)
     assert_int_equal(request.filter.message_id.bytes[0], 0x01);
     assert_int_equal(request.filter.batch_id.bytes[1], 0x89);
     assert_string_equal(request.filter.device_id, "pixel-7");
+    assert_true(request.with_queue);
     assert_true(request.has_last_id);
     assert_int_equal(request.last_id, 17);
     assert_string_equal(request.token, "sgw_x");
@@ -90,6 +91,7 @@ static void what_is_wrong_is_named(void **state)
         {"?batch_id", "", "batch_id", "invalid_value"},
         {"?device_id=a/b", "", "device_id", "invalid_value"},
         {"?device_id=a&device_id=b", "", "device_id", "invalid_value"},
+        {"?queue=yes", "", "queue", "invalid_value"},
         {"?last_event_id=-1", "", "last_event_id", "invalid_value"},
         {"?last_event_id=", "", "last_event_id", "invalid_value"},
         {"?last_event_id=1x", "", "last_event_id", "invalid_value"},

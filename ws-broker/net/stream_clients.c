@@ -227,6 +227,7 @@ enum error stream_clients_open(struct stream_clients *clients, int fd,
         return ERROR_INTERNAL;
     struct stream_follower *follower = &client->follower;
     follower->filter = request->filter;
+    follower->with_queue = request->with_queue;
     strcpy(follower->key_id, key_id);
     strcpy(follower->request_id, request->request_id);
     enum stream_begin begin = stream_follower_choose(request->has_last_id, request->last_id, oldest,
@@ -400,7 +401,7 @@ static void say_end(struct stream_clients *clients, struct stream_client *client
     end_client(clients, client, reason);
 }
 
-void stream_clients_tick(struct stream_clients *clients)
+void stream_clients_tick(struct stream_clients *clients, bool queue_changed)
 {
     struct checked_keys checked = {.count = 0};
     int64_t now_ms = clock_monotonic_ms();
@@ -408,6 +409,8 @@ void stream_clients_tick(struct stream_clients *clients)
          client = next) {
         next = client->next;
         struct stream_follower *follower = &client->follower;
+        if (queue_changed)
+            stream_follower_queue_changed(follower);
         enum error error = *follower->key_id ? check_key(clients, &checked, follower->key_id)
                                              : ERROR_NONE;
         if (error != ERROR_NONE)

@@ -55,8 +55,9 @@ MUST_CHECK bool stream_clients_pass_on(struct stream_clients *clients);
 /* Reads a page for each of the next clients that are behind and take more; bounded. Whether one is left. */
 MUST_CHECK bool stream_clients_catch_up(struct stream_clients *clients);
 
-/* Each second: keeps streams alive, and ends those whose client does not read or whose key opens nothing any more. */
-void stream_clients_tick(struct stream_clients *clients);
+/* Each second: keeps streams alive, and ends those whose client does not read or whose key opens nothing any more.
+   queue_changed: by clients, since the last time. */
+void stream_clients_tick(struct stream_clients *clients, bool queue_changed);
 
 /* Ends all streams with that reason. */
 void stream_clients_end_all(struct stream_clients *clients, enum error reason);

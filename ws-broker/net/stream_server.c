@@ -47,7 +47,7 @@ struct stream_server {
     bool is_passing;                            /* some followers wait for what was read */
     pthread_t thread;
 
-    atomic_bool serving, has_run, stopping, is_followed, has_news;
+    atomic_bool serving, has_run, stopping, is_followed, has_news, queue_changed;
     enum error reason; /* of the end */
 
     pthread_mutex_t lock;
@@ -265,6 +265,13 @@ void stream_server_news(struct stream_server *server)
         wake(server);
 }
 
+void stream_server_queue_changed(struct stream_server *server)
+{
+    if (server && atomic_load_explicit(&server->is_followed, memory_order_relaxed))
+        atomic_store_explicit(&server->queue_changed, true,
+                              memory_order_relaxed); /* until a tick */
+}
+
 /* Reads what is new, and passes it on, if it is time. */
 static void pass_on(struct stream_server *server)
 {
@@ -293,7 +300,7 @@ static int do_what_is_due(struct stream_server *server)
     bool left = stream_clients_catch_up(clients);
     int64_t now_ms = clock_monotonic_ms();
     if (now_ms >= server->tick_at_ms) {
-        stream_clients_tick(clients);
+        stream_clients_tick(clients, atomic_exchange(&server->queue_changed, false));
         server->tick_at_ms = now_ms + TICK_MS;
     }
     pass_on(server);

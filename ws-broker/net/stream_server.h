@@ -29,6 +29,9 @@ void stream_server_take(struct stream_server *server, int fd, const char *head, 
 /* There may be new events. Any thread; costs next to nothing while nobody follows. NULL: nothing. */
 void stream_server_news(struct stream_server *server);
 
+/* Clients have changed the queue: those who want to know are told within a second. Any thread; costs as little. NULL: nothing. */
+void stream_server_queue_changed(struct stream_server *server);
+
 /* Whether the thread has run since the last call; wakes it for the next. Any thread. NULL: true. */
 MUST_CHECK bool stream_server_is_alive(struct stream_server *server);
 

@@ -309,6 +309,7 @@ static void on_doorbell(struct ws_server *server, struct lws *wsi)
     if (doorbell_drain((int)lws_get_socket_fd(wsi), &server->complained_ms))
         broker_doorbell(server->options.broker, clock_monotonic_ms());
     stream_server_news(server->streams);
+    stream_server_queue_changed(server->streams);
 }
 
 static void on_signal(struct ws_server *server, struct lws *wsi);

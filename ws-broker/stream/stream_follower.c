@@ -293,10 +293,20 @@ void stream_follower_blocked(struct stream_follower *follower, int64_t now_ms)
     follower->is_blocked = true;
 }
 
+void stream_follower_queue_changed(struct stream_follower *follower)
+{
+    follower->queue_changed = follower->with_queue;
+}
+
 bool stream_follower_tick(struct stream_follower *follower, int64_t now_ms)
 {
     if (follower->is_blocked)
         return now_ms - follower->taken_at_ms < STREAM_READ_TIMEOUT_MS;
+    if (follower->queue_changed && follower->own.length == 0) {
+        buffer_append_text(&follower->own,
+                           "event: queue\ndata: {}\n\n"); /* no id: nothing to resume */
+        follower->queue_changed = false;
+    }
     if (now_ms - follower->sent_at_ms < STREAM_KEEP_ALIVE_MS || follower->own.length > 0)
         return true;
     /* The id lets a client that comes back begin after what its filter has skipped. */

@@ -21,7 +21,8 @@ enum {
 
 struct stream_follower {
     struct stream_filter filter;
-    char key_id[SECRET_ID_SIZE]; /* "": no keys are required */
+    bool with_queue, queue_changed; /* whether it wants to know that, and has to be told */
+    char key_id[SECRET_ID_SIZE];    /* "": no keys are required */
     char request_id[65];
     int64_t opened_at_ms; /* monotonic, like the others */
 
@@ -76,6 +77,9 @@ void stream_follower_leave_page(struct stream_follower *follower, const struct s
 
 /* Its socket takes no more; the caller sets is_blocked to false when it does again. */
 void stream_follower_blocked(struct stream_follower *follower, int64_t now_ms);
+
+/* Clients have changed the queue: a follower that wants to know is told at the next tick. No event of the store says so. */
+void stream_follower_queue_changed(struct stream_follower *follower);
 
 /* At least once a second. False: the follower takes nothing, and is to be closed. */
 MUST_CHECK bool stream_follower_tick(struct stream_follower *follower, int64_t now_ms);

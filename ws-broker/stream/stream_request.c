@@ -85,6 +85,13 @@ static void take_device_id(struct reading *reading, const char *name, const char
         add_error(reading, name, ERROR_INVALID_VALUE, "must be 1 to 64 letters, digits, _ and -");
 }
 
+static void take_queue(struct reading *reading, const char *name, const char *value)
+{
+    reading->request->with_queue = strcmp(value, "true") == 0;
+    if (!reading->request->with_queue && strcmp(value, "false") != 0)
+        add_error(reading, name, ERROR_INVALID_VALUE, "must be true or false");
+}
+
 static void take_last_id(struct reading *reading, const char *name, const char *value)
 {
     struct stream_request *request = reading->request;
@@ -113,11 +120,9 @@ static const struct parameter {
     bool may_repeat;
     void (*take)(struct reading *reading, const char *name, const char *value);
 } parameters[] = {
-    {"types", true, take_types},
-    {"message_id", false, take_message_id},
-    {"batch_id", false, take_batch_id},
-    {"device_id", false, take_device_id},
-    {"last_event_id", false, take_last_id},
+    {"types", true, take_types},        {"message_id", false, take_message_id},
+    {"batch_id", false, take_batch_id}, {"device_id", false, take_device_id},
+    {"queue", false, take_queue},       {"last_event_id", false, take_last_id},
     {"ticket", false, take_ticket},
 };
 enum { PARAMETER_COUNT = ARRAY_LENGTH(parameters) };

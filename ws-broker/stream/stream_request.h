@@ -14,6 +14,7 @@ struct stream_request {
     /* What is asked for. Its `types` are those that were named; with all_types those that the scopes allow too. */
     struct stream_filter filter;
     bool all_types;
+    bool with_queue; /* also that clients have changed the queue */
 
     /* Of the header Last-Event-ID or, without one, of the query: a browser that comes back sends the header, and repeats the
        query. */
