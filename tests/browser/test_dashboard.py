@@ -378,6 +378,63 @@ def test_it_is_used_by_the_keyboard_alone(page):
     page.gone(".drawer")
 
 
+def test_tab_reaches_every_action_and_a_dialog_gives_the_focus_back(gateway, page, phone):
+    later = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
+    message = gateway.api.send(phone_number="+4915112345699", reference="keys", send_at=later)["message_id"]
+    webhook = gateway.api.request("POST", "/api/webhooks", json={"url": "http://127.0.0.1:9/"}).json()["webhook_id"]
+    gateway.make_key("read", label="keys")
+    gateway.api.request("PATCH", "/api/devices/desk", json={"name": "Front desk"})
+    page.open()
+    assert page.out_of_reach("body") == []
+    for address, heading, opened_by in (
+            ("#/messages?reference=keys", "Messages", ["+4915112345699"]), (f"#/messages/{message}", "", ["Cancel it"]), ("#/send", "Send", []),
+            ("#/send/many", "Send", []), ("#/send/csv", "Send", []), ("#/conversations/%2B4915112345699", "Conversations", []),
+            ("#/devices", "Devices", ["Front desk"]), ("#/devices/desk", "", ["Change"]), ("#/connect", "Connect a phone", []),
+            ("#/simulated-phone", "Simulated phone", []), ("#/webhooks", "Webhooks", ["New webhook"]),
+            (f"#/webhooks/{webhook}", "", ["Change", "New secret", "Delete"]), ("#/keys", "Keys", ["Revoke"]), ("#/limits", "Limits", ["Pause sending"])):
+        page.go(address)
+        in_drawer = not heading
+        page.see(".drawer .actions" if in_drawer else "main h1", heading)
+        page.gone(".loading" if in_drawer else ".drawer, .loading")
+        assert (address, page.out_of_reach()) == (address, [])
+        for name in opened_by:
+            within, dialog = (".drawer .actions", ".dialog:not(.drawer)") if in_drawer else ("main", ".dialog")
+            page.enter(name, within)
+            page.see(dialog)
+            assert (address, name, page.out_of_reach()) == (address, name, [])
+            page.see(dialog).send_keys(Keys.ESCAPE)
+            page.gone(dialog)
+            page.focus_is_at(name)
+
+    # What an action takes away does not take the focus with it: the heading has it then.
+    page.go(f"#/messages/{message}")
+    page.enter("Cancel it", ".drawer .actions")
+    page.enter("Cancel it", ".dialog:not(.drawer) footer")
+    page.see(".drawer .badge", "cancelled")
+    page.focus_is_at("H2")
+    page.go("#/devices/desk")
+    page.enter("Disable", ".drawer .actions")
+    page.focus_is_at("Enable")
+    page.enter("Enable", ".drawer .actions")
+    page.focus_is_at("Disable")
+    page.go(f"#/webhooks/{webhook}")
+    page.enter("Delete", ".drawer .actions")
+    page.enter("Delete it", ".dialog:not(.drawer) footer")
+    page.gone(".dialog")
+    page.focus_is_at("H1")
+    page.go("#/keys")
+    page.enter("Revoke", ".key")
+    page.enter("Revoke it", ".dialog footer")
+    page.see(".empty", "No active key")
+    page.focus_is_at("H1")
+    page.go("#/limits")
+    page.enter("Pause sending", ".page-head")
+    page.enter("Pause sending", ".dialog footer")
+    page.enter("Resume sending", ".note")
+    page.gone(".note")
+    page.focus_is_at("H1")
+
+
 def test_what_others_write_is_text(gateway, page):
     with phone_that_says(gateway, HOSTILE) as receive:
         receive("+4915112345604", HOSTILE * 170)
@@ -444,7 +501,9 @@ def test_segments_are_counted_as_the_gateway_counts_them(gateway, page):
         answer = gateway.api.request("POST", "/api/batches", json={"messages": [
             {"phone_number": f"+4915122{i:06}", "message": text.replace("{", "{{").replace("}", "}}"), "transliterate": transliterate}
             for i, text in enumerate(texts)]}).json()
-        theirs = [gateway.api.get(f"/api/sms/{message_id}").json() for message_id in answer["message_ids"]]
+        made = gateway.api.get(f"/api/sms?batch_id={answer['batch_id']}&limit={len(texts)}").json()["messages"]
+        made = {message["message_id"]: message for message in made}
+        theirs = [made[message_id] for message_id in answer["message_ids"]]
         assert [[m["message"], m["encoding"], m["segments"]] for m in theirs] == [both[transliterate] for both in ours]
         gateway.api.request("DELETE", f"/api/batches/{answer['batch_id']}")
 

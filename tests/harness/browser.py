@@ -4,15 +4,52 @@ import json
 from pathlib import Path
 
 from selenium import webdriver
-from selenium.common.exceptions import ElementClickInterceptedException, NoSuchElementException, StaleElementReferenceException
+from selenium.common.exceptions import (ElementClickInterceptedException, ElementNotInteractableException,
+                                        StaleElementReferenceException)
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 
 from .gateway import ROOT
 from .waiting import wait_for
 
 AXE = ROOT / "build/lint-npm/node_modules/axe-core/axe.min.js"
-PASSING = (NoSuchElementException, StaleElementReferenceException, ElementClickInterceptedException)
+PASSING = (StaleElementReferenceException, ElementClickInterceptedException, ElementNotInteractableException)
+# Of the page, in one question: the first element that a function accepts, and what is said there.
+SHOWN = """
+    const shown = (element) => element.checkVisibility({visibilityProperty: true}) && element.getClientRects().length > 0
+    const said = (element) => (element.innerText ?? "").replaceAll("\u00a0", " ").trim()
+    const first = (selector, accepts) => [...document.querySelectorAll(selector)].find((element) => shown(element) && accepts(element))
+"""
+SEE = SHOWN + "return first(arguments[0], (element) => said(element).includes(arguments[1]))"
+BUTTON = SHOWN + """
+    const [within, name] = arguments
+    return first(`${within} :is(button, a, summary, label)`, (element) => [said(element), element.getAttribute("aria-label")].includes(name)
+        && !element.disabled && element.getAttribute("aria-busy") !== "true")"""
+# Before Tab is pressed: what is to be reached, in the dialog that is open or in the page. Gives how many, and those that no key reaches.
+BEFORE_TABS = SHOWN + """
+    const place = [...document.querySelectorAll("dialog[open]")].pop() ?? document.querySelector(arguments[0])
+    for (const details of place.querySelectorAll("details")) details.open = true
+    const usable = "a[href], button, input, select, textarea, summary, [tabindex='0']"
+    window.toReach = new Set([...place.querySelectorAll(usable)].filter((element) => shown(element) && !element.disabled))
+    window.notSeen = []
+    window.onfocusin ??= (window.addEventListener("focusin", ({target}) => {
+        window.toReach.delete(target)
+        const {outlineStyle, outlineWidth} = getComputedStyle(target)
+        if (target.matches(usable) && (outlineStyle === "none" || parseFloat(outlineWidth) < 2)) window.notSeen.push(target.outerHTML.slice(0, 200))
+    }, true), true)
+    place.querySelector(".skip, h1, h2").focus()
+    window.toReach.delete(document.activeElement)
+    const forClicks = (element) => getComputedStyle(element).cursor === "pointer"
+    const pressed = [...place.querySelectorAll("*")].filter((element) => forClicks(element) && !forClicks(element.parentElement) && shown(element)
+        && !element.closest(usable + ", label") && !element.querySelector(usable))
+    const times = 7 * place.querySelectorAll("[type=datetime-local]").length // each has so many parts
+    return [window.toReach.size + times + 5, pressed.map((element) => element.outerHTML.slice(0, 200))]"""
+AFTER_TABS = "return [...window.toReach].map((element) => element.outerHTML.slice(0, 200)).concat(window.notSeen)"
+FOCUS_IS_IN = SHOWN + "const at = document.activeElement; return [said(at), at.getAttribute('aria-label'), at.tagName]"
+FIELD = SHOWN + """
+    const label = first("label", (label) => said(label) === arguments[0])
+    return label && document.getElementById(label.htmlFor)"""
 
 
 def chromium(folder):
@@ -55,17 +92,12 @@ class Dashboard:
         self.see("main h1")
 
     def go(self, page):
-        """Follows a link within the page, without loading it."""
-        self.driver.execute_script("location.hash = arguments[0]", page)
+        """Follows a link within the page, without loading it. Its heading is drawn then."""
+        self.driver.execute_async_script("location.hash = arguments[0]; requestAnimationFrame(() => setTimeout(arguments[1]))", page)
 
     def see(self, selector, text=""):
         """The first element that is shown, matches and contains the text; once it is there."""
-        def look():
-            for element in self.driver.find_elements(By.CSS_SELECTOR, selector):
-                if element.is_displayed() and text in element.text:
-                    return element
-            return None
-        return wait_for(lambda: _unless_passing(look), f"{selector} {text!r} to be seen")
+        return wait_for(lambda: self.driver.execute_script(SEE, selector, text), f"{selector} {text!r} to be seen")
 
     def gone(self, selector):
         wait_for(lambda: not self.driver.find_elements(By.CSS_SELECTOR, selector), f"{selector} to be gone")
@@ -73,22 +105,35 @@ class Dashboard:
     def press(self, text, within="body"):
         """Clicks the button, or the link, that has this text or this label."""
         def click():
-            for element in self.driver.find_elements(By.CSS_SELECTOR, f"{within} :is(button, a, summary, label)"):
-                named = text in (element.text.strip(), element.get_attribute("aria-label"))
-                if named and element.is_displayed() and element.is_enabled():
-                    element.click()
-                    return True
-            return False
+            element = self.driver.execute_script(BUTTON, within, text)
+            if element:
+                element.click()
+            return element
         wait_for(lambda: _unless_passing(click), f"{text!r} to be pressed")
+
+    def out_of_reach(self, within="main"):
+        """What of the page, or of the dialog that is open, Tab does not reach, or where it is not seen that it has."""
+        tabs, pressed = self.driver.execute_script(BEFORE_TABS, within)
+        self.driver.switch_to.active_element.send_keys(Keys.TAB * tabs)
+        return pressed + self.driver.execute_script(AFTER_TABS)
+
+    def enter(self, text, within="body"):
+        """Presses Enter on the button, or the link, of that name."""
+        wait_for(lambda: _unless_passing(lambda: self._enter(text, within)), f"{text!r} to be there")
+
+    def _enter(self, text, within):
+        element = self.driver.execute_script(BUTTON, within, text)
+        if element:
+            element.send_keys(Keys.ENTER)
+        return element
+
+    def focus_is_at(self, *names):
+        """Waits until what has the focus has one of these names, or is such an element."""
+        wait_for(lambda: set(names) & set(self.driver.execute_script(FOCUS_IS_IN)), f"the focus at {names}")
 
     def field(self, label):
         """The field with this label."""
-        def find():
-            for element in self.driver.find_elements(By.CSS_SELECTOR, "label"):
-                if element.is_displayed() and element.text.strip() == label:
-                    return self.driver.find_element(By.ID, element.get_attribute("for"))
-            return None
-        return wait_for(lambda: _unless_passing(find), f"the field {label!r}")
+        return wait_for(lambda: self.driver.execute_script(FIELD, label), f"the field {label!r}")
 
     def fill(self, label, text):
         element = self.field(label)
@@ -112,7 +157,7 @@ class Dashboard:
         """What axe-core finds to be serious or critical: (rule, the element)."""
         if not self.driver.execute_script("return 'axe' in window"):
             self.driver.execute_script(AXE.read_text())
-        found = self.driver.execute_async_script("axe.run().then(arguments[0])")
+        found = self.driver.execute_async_script("axe.run({resultTypes: ['violations']}).then(arguments[0])")
         return [(violation["id"], node["html"][:200], node["failureSummary"]) for violation in found["violations"]
                 if violation["impact"] in ("serious", "critical") for node in violation["nodes"]]
 

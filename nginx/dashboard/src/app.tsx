@@ -90,6 +90,15 @@ function Inside() {
     window.scrollTo(0, 0);
     document.querySelector<HTMLElement>("main h1")?.focus({ preventScroll: true });
   }, [first]);
+  useEffect(() => {
+    const close = (event: KeyboardEvent) => {
+      if (event.key !== "Escape") return;
+      setMenu(false);
+      document.querySelector<HTMLElement>(".top .menu")?.focus();
+    };
+    if (menu) window.addEventListener("keydown", close);
+    return () => window.removeEventListener("keydown", close);
+  }, [menu]);
   const missing = page?.scopes.filter((scope) => !session?.scopes.includes(scope)) ?? [];
   return <div class="frame">
     <a class="skip" href="#main" onClick={(event) => { event.preventDefault(); document.querySelector<HTMLElement>("main h1")?.focus(); }}>

@@ -12,10 +12,10 @@ export const several = (value: number, one: string, many = one + "s"): string =>
 
 export const fullTime = (at: string): string => full.format(new Date(at));
 
-/** The time of today, or the day and the time. */
-export function shortTime(at: string, now = Date.now()): string {
+/** The time of today, which is `today.toDateString()`; or the day and the time. */
+export function shortTime(at: string, today: string): string {
   const date = new Date(at);
-  return date.toDateString() === new Date(now).toDateString() ? clock.format(date) : day.format(date);
+  return (date.toDateString() === today ? clock : day).format(date);
 }
 
 /** 0.84 → "0.8 s", 75 → "1 min 15 s", 7300 → "2 h 1 min". */

@@ -19,6 +19,9 @@ const TYPES = [
   "sending.resumed", "batch.finished", "webhook.test", "webhook.disabled",
 ]);
 
+/* Clients have added messages or cancelled some. It is no event of the gateway's, and not told again. */
+const QUEUE: GatewayEvent = { id: 0, type: "queue", timestamp: "", data: {} };
+
 export const connection = new Store<Connection>("connecting");
 
 const listeners = new Set<(events: GatewayEvent[]) => void>();
@@ -44,10 +47,14 @@ function pass(): void {
   for (const listener of [...listeners]) listener(events);
 }
 
+function gatherOne(event: GatewayEvent): void {
+  gathered.push(event);
+  passing ??= window.setTimeout(pass, GATHER_MS);
+}
+
 function gather(event: MessageEvent<string>): void {
   lastId = event.lastEventId || lastId;
-  gathered.push(JSON.parse(event.data) as GatewayEvent);
-  passing ??= window.setTimeout(pass, GATHER_MS);
+  gatherOne(JSON.parse(event.data) as GatewayEvent);
 }
 
 function begin(event: MessageEvent<string>): void {
@@ -88,16 +95,18 @@ async function open(): Promise<void> {
     return;
   }
   if (!running || source) return;
-  const query = new URLSearchParams({ ticket });
+  const query = new URLSearchParams({ ticket, queue: "true" });
   if (lastId) query.set("last_event_id", lastId);
   source = new EventSource(`/api/events?${query}`);
   source.addEventListener("start", begin);
   source.addEventListener("reset", missed);
   // A stream that goes on after an id begins with its events, or with nothing.
   source.onopen = () => {
+    if (lastId) gatherOne(QUEUE); // it may have changed in between
     connection.value = "open";
     waitMs = FIRST_WAIT_MS;
   };
+  source.addEventListener("queue", () => gatherOne(QUEUE));
   for (const type of TYPES) source.addEventListener(type, gather);
   source.onerror = tryLater; // its ticket is used: it cannot come back by itself
 }

@@ -1,5 +1,5 @@
 /* What a page shows of the gateway: loaded, and loaded again when it changes. */
-import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { onEvents } from "./live";
 import type { GatewayEvent } from "./types";
 
@@ -18,7 +18,7 @@ export function useLoad<T>(key: string | null, load: (signal: AbortSignal) => Pr
   const latest = useRef(load);
   latest.current = load;
   const run = useRef(() => undefined as void);
-  useEffect(() => {
+  useLayoutEffect(() => { // at once, not after the page without data was painted
     if (key === null) return undefined;
     const abort = new AbortController();
     let busy = false;
@@ -27,7 +27,7 @@ export function useLoad<T>(key: string | null, load: (signal: AbortSignal) => Pr
       again = busy; // an answer that takes long is waited for, and then asked for once more
       if (busy) return;
       busy = true;
-      setState((old) => (old.key === key ? { ...old, loading: true } : { key, loading: true }));
+      setState((old) => (old.key !== key ? { key, loading: true } : old.loading ? old : { ...old, loading: true }));
       try {
         const data = await latest.current(abort.signal);
         if (!abort.signal.aborted) setState({ key, data, loading: false });

@@ -1,5 +1,5 @@
 /* A value that several parts of the page show. */
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
 export class Store<T> {
   private readonly listeners = new Set<() => void>();
@@ -22,15 +22,12 @@ export class Store<T> {
 /** The value now; the component is drawn again when it changes. */
 export function useStore<T>(store: Store<T>): T {
   const [, redraw] = useState(0);
+  const shown = useRef(store.value);
+  shown.current = store.value;
   useEffect(() => {
-    let seen = store.value;
-    const look = () => {
-      if (Object.is(seen, store.value)) return;
-      seen = store.value;
-      redraw((n) => n + 1);
-    };
-    redraw((n) => n + 1); // it may have changed since the first drawing
+    const look = () => Object.is(shown.current, store.value) || redraw((n) => n + 1);
+    look(); // it may have changed since the first drawing
     return store.subscribe(look);
   }, [store]);
-  return store.value;
+  return shown.current;
 }

@@ -1,5 +1,5 @@
 /* The messages: filtered, live, and one of them in detail. */
-import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { get, path } from "../api";
 import { number, several, utcOf } from "../format";
 import { onEvents } from "../live";
@@ -25,9 +25,10 @@ function errorText(message: Message): string | null {
   return message.error_message ?? message.error_code;
 }
 
-const COLUMNS: Column<Message>[] = [
+/** The link of a row keeps the filters, like a click on the row. */
+const columnsOf = (filters: Filters): Column<Message>[] => [
   { name: "Created", kind: "second-end", cell: (m) => <Time at={m.created_at} /> },
-  { name: "Recipient", cell: (m) => <a href={href("messages", m.message_id)}><PhoneNumber number={m.phone_number} /></a> },
+  { name: "Recipient", cell: (m) => <a href={href("messages", m.message_id, filters)}><PhoneNumber number={m.phone_number} /></a> },
   { name: "Text", kind: "text second", cell: (m) => (m.message === null ? <span class="muted">not shown</span> : <Foreign text={m.message.slice(0, 300)} />) },
   { name: "Status", cell: (m) => <StatusBadge status={m.status} detail={m.waiting_for?.detail} /> },
   { name: "Why", kind: "wide-only muted", cell: (m) => {
@@ -77,13 +78,12 @@ function useMessages(filters: Filters) {
       if (loading.current === first) loading.current = "";
     }
   }, [first]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     setList(undefined);
     void load();
   }, [load]);
-  useLive(() => void load(), (event) => event.type.startsWith("message."), 1500);
-
-  useEvery(() => void load(), 10_000); // a new message that waits, and why one waits, are told by no event
+  useLive(() => void load(), (event) => event.type.startsWith("message.") || event.type === "queue", 1500);
+  useEvery(() => void load(), 15_000); // why one waits is told by no event
 
   // Rows of further pages: each is loaded alone when an event tells of it.
   const rows = useRef<Message[]>([]);
@@ -140,6 +140,7 @@ function FilterBar({ filters, onChange }: { filters: Filters; onChange: (filters
 export function Messages({ route }: { route: Route }) {
   const filters = filtersOf(route);
   const { list, error, load, more } = useMessages(filters);
+  const columns = useMemo(() => columnsOf(filters), [route.query.toString()]);
   const id = route.path[1];
   const filtered = Object.keys(filters).length > 0;
   return <>
@@ -149,7 +150,7 @@ export function Messages({ route }: { route: Route }) {
     <div class="stack">
       <FilterBar filters={filters} onChange={(next) => replace(href("messages", next))} />
       {error && <ErrorNote error={error} retry={load} />}
-      {list && list.rows.length > 0 && <Table label="Messages" kind="messages" columns={COLUMNS} rows={list.rows} total={list.total} keyOf={(m) => m.message_id} onEnd={more}
+      {list && list.rows.length > 0 && <Table label="Messages" kind="messages" columns={columns} rows={list.rows} total={list.total} keyOf={(m) => m.message_id} onEnd={more}
         onOpen={(m) => go(href("messages", m.message_id, filters))} marked={(m) => m.message_id === id} />}
       {list && list.rows.length > 0 && list.next === null && <p class="table-foot">{several(list.rows.length, "message")}. That is all.</p>}
       {list && list.rows.length === 0 && <div class="card"><Empty icon="messages" title={filtered ? "No message matches" : "No messages yet"}>

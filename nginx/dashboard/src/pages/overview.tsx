@@ -14,7 +14,7 @@ import type { DeviceList, MessagePage, Overview as OverviewData, Quantiles, Stat
 import { Presence, Power, nameOf } from "./device_parts";
 
 const IN_FLIGHT: Status[] = ["dispatched", "accepted", "sending"];
-const REFRESH_MS = 15_000; // what no event tells: a new message that waits, and time itself
+const REFRESH_MS = 15_000; // what no event tells: time itself
 const REASONS: Record<string, string> = {
   no_device: "No phone is paired", device_offline: "No phone is connected", device_disabled: "Phones are disabled", sim_missing: "No phone has that SIM",
   device_busy: "Phones are busy", device_budget: "Phones have reached their limits", battery: "Batteries are low", scheduled: "Scheduled for later",

@@ -21,7 +21,7 @@ export interface Options {
 
 export const NO_OPTIONS: Options = { by: "", sim: "", send_at: "", ttl: "", priority: "", reference: "", delivery_report: true, transliterate: true };
 
-const DEADLINES = [["", "As the gateway's settings say"], ["300", "5 minutes"], ["3600", "1 hour"], ["14400", "4 hours"], ["86400", "1 day"], ["604800", "7 days"]];
+const DEADLINES = [["", "As the settings say"], ["300", "5 minutes"], ["3600", "1 hour"], ["14400", "4 hours"], ["86400", "1 day"], ["604800", "7 days"]];
 
 /** The members of a request; only those that were chosen. */
 export function optionsBody(options: Options): Record<string, unknown> {

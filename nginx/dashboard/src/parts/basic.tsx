@@ -1,14 +1,21 @@
 /* Small parts that every page uses. Names, numbers and texts come from others: they are text nodes of their own direction. */
 import type { ComponentChildren } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Problem } from "../api";
 import { ago, fullTime, shortTime } from "../format";
 import { Store, useStore } from "../store";
 import type { Status } from "../types";
+import { keepFocus } from "./focus";
 import { Icon, type IconName } from "./icon";
 
 const now = new Store(Date.now());
-window.setInterval(() => document.hidden || (now.value = Date.now()), 5000);
+/* What changes at midnight alone: a long table has a time in each row. */
+const today = new Store(new Date().toDateString());
+window.setInterval(() => {
+  if (document.hidden) return;
+  now.value = Date.now();
+  today.value = new Date().toDateString();
+}, 5000);
 export const useNow = (): number => useStore(now);
 
 /** A name, a number or a text that someone else wrote. */
@@ -21,7 +28,8 @@ export function PhoneNumber({ number }: { number: string | null }) {
 }
 
 export function Time({ at }: { at: string | null | undefined }) {
-  return at ? <time dateTime={at} title={fullTime(at)}>{shortTime(at, useNow())}</time> : <span class="muted">–</span>;
+  const day = useStore(today);
+  return at ? <time dateTime={at} title={fullTime(at)}>{shortTime(at, day)}</time> : <span class="muted">–</span>;
 }
 
 export function Ago({ at }: { at: string }) {
@@ -59,9 +67,15 @@ interface ButtonProps {
   label?: string;
 }
 
-/** While what it began still runs, it cannot be pressed again. */
+/** While what it began still runs, pressing it again does nothing; it keeps the focus. */
 export function Button({ children, onClick, kind = "plain", icon, type = "button", disabled, label }: ButtonProps) {
   const [busy, setBusy] = useState(false);
+  const element = useRef<HTMLButtonElement>(null);
+  useEffect(() => () => void (document.activeElement === element.current && requestAnimationFrame(keepFocus)), []);
+  useLayoutEffect(() => {
+    // Of a form that was sent and is empty again: the next one begins at its first field. Not by touch, which would open a keyboard.
+    if (disabled && element.current?.matches(":focus-visible")) element.current.form?.querySelector<HTMLElement>("input, textarea")?.focus();
+  }, [disabled]);
   const press = async () => {
     if (!onClick || busy) return;
     const result = onClick();
@@ -73,7 +87,7 @@ export function Button({ children, onClick, kind = "plain", icon, type = "button
       setBusy(false);
     }
   };
-  return <button type={type} class={`button ${kind}`} disabled={disabled || busy} aria-busy={busy} aria-label={label}
+  return <button type={type} class={`button ${kind}`} ref={element} disabled={disabled} aria-busy={busy} aria-disabled={busy || undefined} aria-label={label}
     onClick={onClick ? press : undefined}>{icon && <Icon name={icon} />}{children}</button>;
 }
 

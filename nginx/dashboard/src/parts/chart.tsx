@@ -29,6 +29,8 @@ interface ChartProps {
 }
 
 const DARK = window.matchMedia("(prefers-color-scheme: dark)");
+/* Between the times that are written; none of less than a second, which would be written twice. */
+const SECONDS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 14_400, 21_600, 43_200, 86_400];
 const clock = (seconds: number, exactly = false) => new Date(seconds * 1000).toTimeString().slice(0, exactly ? 8 : 5);
 
 function optionsOf({ series, format = number, logarithmic, whole, negative }: ChartProps, width: number, height: number, onCursor: (index: number | null) => void): uPlot.Options {
@@ -44,7 +46,7 @@ function optionsOf({ series, format = number, logarithmic, whole, negative }: Ch
     padding: [rem * 0.6, rem * 1.5, 0, 0],
     scales: { x: { time: true }, y: logarithmic ? { distr: 3 } : negative ? {} : { range: (_, __, max) => [0, Math.max(max * 1.1, whole ? 4 : 1)] } },
     axes: [
-      { ...axis, grid: { show: false }, size: rem * 2, space: rem * 5, values: (_, ticks, __, ___, step) => ticks.map((tick) => clock(tick, step < 60)) },
+      { ...axis, grid: { show: false }, size: rem * 2, space: rem * 5, incrs: SECONDS, values: (_, ticks, __, ___, step) => ticks.map((tick) => clock(tick, step < 60)) },
       { ...axis, size: rem * 3.4, space: rem * 2.4, incrs: whole ? [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000] : undefined,
         values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : format(tick))) } as uPlot.Axis,
     ],
@@ -63,6 +65,7 @@ export function Chart(props: ChartProps) {
   const plot = useRef<uPlot | undefined>(undefined);
   const [cursor, setCursor] = useState<number | null>(null);
   const [look, setLook] = useState(0); // another width, or other colours
+  const width = useRef(0); // that it was drawn for
   const data = [times, ...series.map((s) => s.values)] as uPlot.AlignedData;
   const latest = useRef(data);
   latest.current = data;
@@ -70,7 +73,7 @@ export function Chart(props: ChartProps) {
 
   useEffect(() => {
     const again = () => setLook((n) => n + 1);
-    const observer = new ResizeObserver(again);
+    const observer = new ResizeObserver(() => place.current?.clientWidth !== width.current && again());
     if (place.current) observer.observe(place.current);
     DARK.addEventListener("change", again);
     return () => {
@@ -80,9 +83,10 @@ export function Chart(props: ChartProps) {
   }, []);
   useLayoutEffect(() => {
     const element = place.current;
-    if (!element || element.clientWidth === 0) return undefined;
+    width.current = element?.clientWidth ?? 0;
+    if (!element || width.current === 0) return undefined;
     const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
-    const made = new uPlot(optionsOf(props, element.clientWidth, height * rem, setCursor), latest.current, element);
+    const made = new uPlot(optionsOf(props, width.current, height * rem, setCursor), latest.current, element);
     plot.current = made;
     return () => made.destroy();
   }, [look, shape, height]);

@@ -2,6 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Button, ErrorNote } from "./basic";
+import { keepFocus } from "./focus";
 import { Icon } from "./icon";
 
 interface DialogProps {
@@ -25,13 +26,14 @@ export function Dialog({ title, onClose, children, drawer, wide }: DialogProps) 
     return () => {
       element?.close();
       if (before instanceof HTMLElement && before.isConnected) before.focus();
+      requestAnimationFrame(keepFocus); // what opened it may be gone
     };
   }, []);
   return <dialog ref={dialog} class={`dialog${drawer ? " drawer" : ""}${wide ? " wide" : ""}`} aria-labelledby={id}
     onCancel={(event) => { event.preventDefault(); onClose(); }}
     onMouseDown={(event) => event.target === dialog.current && onClose()}>
     <div class="dialog-body">
-      <header><h2 id={id}>{title}</h2>
+      <header><h2 id={id} tabIndex={-1}>{title}</h2>
         <button type="button" class="icon-button" aria-label="Close" onClick={onClose}><Icon name="close" /></button></header>
       {children}
     </div>

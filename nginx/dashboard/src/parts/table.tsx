@@ -25,7 +25,7 @@ interface TableProps<T> {
 }
 
 const EXTRA_ROWS = 12;
-const STEP_ROWS = 6; // so many come and go together: not some with each frame
+const STEP_ROWS = 3; // so many come and go together: not one with each frame, and not too many in one
 const NARROW = window.matchMedia("(max-width: 45rem)");
 
 function useRowHeight(): number {
@@ -57,7 +57,7 @@ class Row<T> extends Component<RowProps<T>> {
 
   render({ row, index, height, columns, marked, open }: RowProps<T>) {
     return <div role="row" aria-rowindex={index + 2} class={`row${open ? " opens" : ""}${marked ? " marked" : ""}`}
-      style={{ height: `${height}px`, transform: `translateY(${index * height}px)` }}
+      style={{ height: `${height}px`, top: `${index * height}px` }}
       onClick={(event) => {
         // A click on a link of the row, or the end of a selection of text, is no click on the row.
         if ((event.target as Element).closest("a, button") || window.getSelection()?.toString()) return;
