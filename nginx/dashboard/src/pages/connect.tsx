@@ -82,7 +82,7 @@ export function Connect() {
     <PageHead title="Connect a phone" note="SMS are sent by phones that are connected to this gateway."><LinkButton to={href("devices")}>All devices</LinkButton></PageHead>
     <div class="stack">
       <Tabs label="Kind of phone" tabs={KINDS} current={kind} onChange={setKind} />
-      <section class="card stack">
+      <section class="card stack connect">
         {kind === "browser" ? <>
           <p>A simulated phone in this browser shows the SMS that it is given as a phone would, and lets you answer them. It sends nothing for real.</p>
           <p><LinkButton kind="primary" to={href("simulated-phone")}>Open the simulated phone</LinkButton></p></>

@@ -38,7 +38,7 @@ function LimitsOf({ device }: { device: Device }) {
   return <>
     {budget && budget.limit > 0 && <Limit label={`Segments in ${duration(budget.window_seconds)}`} used={budget.limit - budget.remaining} limit={budget.limit} />}
     {today && today.limit ? <Limit label="Segments today" used={today.segments} limit={today.limit} />
-      : <p class="small muted">{several(today?.segments ?? 0, "segment")} today, no daily limit</p>}
+      : <p class="small muted">No daily limit</p>}
   </>;
 }
 

@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { get } from "../api";
 import { number } from "../format";
 import { useEvery, useLive, useLoad } from "../load";
-import { Ago, Bar, Button, ErrorNote, Foreign, Note, PageHead } from "../parts/basic";
+import { Ago, Bar, Button, ErrorNote, Foreign, Note, PageHead, WithCode } from "../parts/basic";
 import { Dialog } from "../parts/dialog";
 import { Field } from "../parts/field";
 import { attempt, toast } from "../parts/toast";
@@ -14,11 +14,6 @@ import type { Limits as LimitsData } from "../types";
 type Setting = LimitsData["settings"][number];
 const shown = (value: Setting["value"]): string => (value === "" || value === null ? "–" : typeof value === "number" ? number(value) : value);
 const isDefault = (setting: Setting): boolean => String(setting.value) === String(setting.default);
-
-/** The page of settings marks code as Markdown does. */
-function WithCode({ text }: { text: string }) {
-  return <>{text.split("`").map((part, i) => (i % 2 ? <code>{part}</code> : part))}</>;
-}
 
 function Use({ label, used, limit, note }: { label: string; used: number | null; limit: number | null; note: preact.ComponentChildren }) {
   return <div class="card tile"><span class="tile-label">{label}</span>

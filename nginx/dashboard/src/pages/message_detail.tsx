@@ -104,8 +104,8 @@ export function MessageDetail({ id, onClose, onChange }: { id: string; onClose: 
       {data.message === null ? <p class="muted">The text is not shown: it was deleted, or your session lacks the scope <code>text</code>.</p>
         : <p class="bubble" tabIndex={0} role="region" aria-label="Text">{data.message}</p>}
       <div class="actions">
-        {may("send") && !isFinished(data.status) && <Button kind="danger" icon="close" onClick={() => setAsking("cancel")}>Cancel it</Button>}
-        {may("resend") && isResendable(data.status) && <Button icon="refresh" onClick={() => setAsking("resend")}>Send once more</Button>}
+        {may("send") && !isFinished(data.status) && <Button key="cancel" kind="danger" icon="close" onClick={() => setAsking("cancel")}>Cancel it</Button>}
+        {may("resend") && isResendable(data.status) && <Button key="resend" icon="refresh" onClick={() => setAsking("resend")}>Send once more</Button>}
         {may("send") && <LinkButton icon="reply" to={href("send", { to: data.phone_number })}>Write to this number</LinkButton>}
       </div>
       <section class="stack"><h3>History</h3>{history.error && <ErrorNote error={history.error} />}{history.data && <Events history={history.data} created={data.created_at} />}</section>

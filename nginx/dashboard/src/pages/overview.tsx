@@ -3,7 +3,7 @@ import { useMemo } from "preact/hooks";
 import { get } from "../api";
 import { duration, number, several } from "../format";
 import { useEvery, useLive, useLoad } from "../load";
-import { Ago, Bar, Button, Empty, ErrorNote, Foreign, LinkButton, Note, PageHead, PhoneNumber, StatusBadge, Time } from "../parts/basic";
+import { Ago, Bar, Button, Empty, ErrorNote, Foreign, LinkButton, Note, PageHead, PhoneNumber, StatusBadge, Time, WithCode } from "../parts/basic";
 import { Chart } from "../parts/chart";
 import { Icon, type IconName } from "../parts/icon";
 import { href } from "../router";
@@ -86,7 +86,7 @@ function Alerts({ data, reload }: { data: OverviewData; reload: () => void }) {
   if (data.alerts.length === 0) return null;
   return <section class="stack" aria-label="What needs attention">
     {data.alerts.map((alert) => <Note tone={alert.severity === "error" ? "bad" : alert.severity === "warning" ? "warn" : "info"} title={<bdi>{alert.detail}</bdi>}>
-      <p><bdi>{alert.cure}</bdi></p>
+      <p><bdi><WithCode text={alert.cure} /></bdi></p>
       {alert.code === "sending_paused" && may("sending") &&
         <Button icon="play" onClick={async () => { await attempt(resumeSending(), "Sending goes on"); reload(); }}>Resume sending</Button>}
     </Note>)}

@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { del, get, patch, path, post, Problem } from "../api";
 import { several } from "../format";
 import { useEvery, useLive, useLoad } from "../load";
-import { Ago, Badge, Button, Copyable, Empty, ErrorNote, Foreign, Note, PageHead, Time } from "../parts/basic";
+import { Ago, Badge, Button, Copyable, Empty, ErrorNote, Foreign, Next, Note, PageHead, Time } from "../parts/basic";
 import { Confirm, Dialog } from "../parts/dialog";
 import { Check, Field, Tabs } from "../parts/field";
 import { attempt, toast } from "../parts/toast";
@@ -39,7 +39,7 @@ function Card({ of: webhook }: { of: Webhook }) {
     <header><h2><a href={href("webhooks", webhook.webhook_id)}><Foreign text={webhook.description || webhook.url} /></a></h2><Health of={webhook} /></header>
     <p class="cut"><code>{webhook.url}</code></p>
     <p class="chips">{namesOf(webhook.types).map((name) => <span class="chip">{name}</span>)}{webhook.device_group && <span class="chip">group {webhook.device_group}</span>}{webhook.with_text && <span class="chip">with texts</span>}</p>
-    {health.failing_since && <p class="error small">Failing since <Ago at={health.failing_since} />: <Foreign text={health.last_error ?? `status ${health.last_status}`} />{health.next_try_at && <>. Next try <Ago at={health.next_try_at} /></>}</p>}
+    {health.failing_since && <p class="error small">Failing since <Ago at={health.failing_since} />: <Foreign text={health.last_error ?? `status ${health.last_status}`} />{health.next_try_at && <>. Next try <Next at={health.next_try_at} /></>}</p>}
     {webhook.disabled_reason && <p class="error small"><Foreign text={webhook.disabled_reason} /></p>}
     {health.last_success_at && <p class="muted small">Last answer <Ago at={health.last_success_at} /></p>}
   </li>;
@@ -92,7 +92,7 @@ function Deliveries({ id }: { id: string }) {
     {data && data.deliveries.length > 0 && <ul class="deliveries">{data.deliveries.map((one) => <li><div class="row-of spread"><span><code>{one.type}</code> {one.message_id && <a class="small" href={href("messages", one.message_id)}>message</a>}</span>
       <Badge tone={one.state === "delivered" ? "good" : one.state === "waiting" ? "warn" : "bad"}>{one.state.replace("_", " ")}</Badge></div>
       <div class="row-of spread small muted"><span><Time at={one.timestamp} /> · {several(one.tries, "try", "tries")}{one.last_status && ` · status ${one.last_status}`}{one.last_error && <> · <Foreign text={one.last_error} /></>}
-        {one.next_try_at && <> · next <Ago at={one.next_try_at} /></>}</span><button type="button" class="link" onClick={() => void again(one.event_id)}>Send again</button></div></li>)}</ul>}
+        {one.next_try_at && <> · next <Next at={one.next_try_at} /></>}</span><button type="button" class="link" onClick={() => void again(one.event_id)}>Send again</button></div></li>)}</ul>}
   </section>;
 }
 

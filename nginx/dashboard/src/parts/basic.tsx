@@ -36,6 +36,11 @@ export function Ago({ at }: { at: string }) {
   return <time dateTime={at} title={fullTime(at)}>{ago(at, Math.max(useNow(), Date.now()))}</time>;
 }
 
+/** When something is tried next; what is overdue waits for its turn. */
+export function Next({ at }: { at: string }) {
+  return Date.parse(at) > useNow() ? <Ago at={at} /> : <>soon</>;
+}
+
 const MEANINGS: Record<Status, string> = {
   queued: "Waiting for a device",
   dispatched: "Offered to a device; nothing was sent yet",
@@ -94,6 +99,11 @@ export function Button({ children, onClick, kind = "plain", icon, type = "button
 export function LinkButton({ to, children, kind = "plain", icon }:
   { to: string; children: ComponentChildren; kind?: "primary" | "plain" | "quiet"; icon?: IconName }) {
   return <a href={to} class={`button ${kind}`}>{icon && <Icon name={icon} />}{children}</a>;
+}
+
+/** Texts of the gateway mark code as Markdown does. */
+export function WithCode({ text }: { text: string }) {
+  return <>{text.split("`").map((part, i) => (i % 2 ? <code>{part}</code> : part))}</>;
 }
 
 /** The heading of a page. It takes the focus when the page changes, so that screen readers begin there. */
