@@ -76,7 +76,7 @@ interface ButtonProps {
 export function Button({ children, onClick, kind = "plain", icon, type = "button", disabled, label }: ButtonProps) {
   const [busy, setBusy] = useState(false);
   const element = useRef<HTMLButtonElement>(null);
-  useEffect(() => () => void (document.activeElement === element.current && requestAnimationFrame(keepFocus)), []);
+  useLayoutEffect(() => () => void (document.activeElement === element.current && requestAnimationFrame(keepFocus)), []);
   useLayoutEffect(() => {
     // Of a form that was sent and is empty again: the next one begins at its first field. Not by touch, which would open a keyboard.
     if (disabled && element.current?.matches(":focus-visible")) element.current.form?.querySelector<HTMLElement>("input, textarea")?.focus();
