@@ -134,8 +134,8 @@ struct store_configure_device {
 
    A new instance ends the one of the same name before it. One of the brokers that are alive keeps house for all, as long
    as its lease lasts. Each ends others whose lease has run out, by the store's clock, one at each renewal: they may never
-   start again under their names. One that goes on all the same learns it by its next renewal, and has its lease again, but
-   not its devices. */
+   start again under their names. One that goes on all the same is told at each renewal,
+   until it begins again without `renews`. */
 struct store_lease_broker {
     char name[BROKER_NAME_SIZE];
     struct message_id instance;
@@ -148,8 +148,8 @@ struct store_lease_broker {
     int64_t now_ms;     /* out: what it says */
     bool keeps_house;   /* out: no other broker is to expire and purge messages meanwhile */
     bool ended_another; /* out: whose lease had run out */
-    bool lost;     /* out: it was ended itself, and none of its devices is connected any more */
-    bool replaced; /* out: so that a newer instance has its name, and it has no lease */
+    bool lost; /* out: it was ended itself; it has no lease, and none of its devices is connected */
+    bool replaced; /* out: it is lost, and a newer instance has its name */
 };
 
 /* ---- Reads: see store.h ---- */

@@ -238,6 +238,8 @@ static void on_lost(struct broker *broker, bool replaced, int64_t now_ms)
     log_error("this broker did not renew its lease in time, and another one has ended it: its "
               "devices are to connect again");
     superseded_close_all(broker, now_ms);
+    broker->housekeeping.has_lease = false;
+    broker->housekeeping.lease_at_ms = now_ms;
     broker->housekeeping.replaced = replaced;
     broker->dispatch.due = true;
 }

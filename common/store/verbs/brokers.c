@@ -125,7 +125,7 @@ enum error verb_lease_broker(struct store_transaction *transaction, struct store
     enum error error = devices->find_broker(transaction->database, lease->name, &before, &found);
     if (error == ERROR_NONE && !(found && message_id_equal(&before, &lease->instance)))
         error = begin_lease(transaction, lease, found, &before);
-    if (error != ERROR_NONE || lease->replaced)
+    if (error != ERROR_NONE || lease->lost)
         return error;
     error = devices->save_broker(transaction->database, lease->name, &lease->instance,
                                  transaction->now_ms + lease->lease_ms);
