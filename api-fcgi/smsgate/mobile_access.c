@@ -27,11 +27,11 @@ bool mobile_access_take(struct http_exchange *exchange, struct device_token *tok
 }
 
 void mobile_access_quarantined(struct http_exchange *exchange, const char *device_id,
-                               const char *token_id)
+                               const char *token_id, const char *evidence)
 {
     log_error("two phones use one device token: token quarantined",
               LOG_TEXT("device_id", device_id), LOG_TEXT("token", token_id),
-              LOG_TEXT("evidence", "versions of the app take turns"));
+              LOG_TEXT("evidence", evidence));
     smsgate_error(exchange, 401, "Two phones use this token, which is revoked. Pair one again.");
 }
 

@@ -11,7 +11,9 @@ MUST_CHECK bool mobile_access_take(struct http_exchange *exchange, struct device
 
 /* Answers 401 to a request by which the token was found to be two phones', and logs it. */
 void mobile_access_quarantined(struct http_exchange *exchange, const char *device_id,
-                               const char *token_id);
+                               const char *token_id, const char *evidence);
+
+#define MOBILE_VERSIONS_TAKE_TURNS "versions of the app take turns"
 
 /* 128 bits of the hash of a text, in hexadecimal digits. */
 void mobile_access_digest(const char *text, char digest[MOBILE_SECRET_SIZE]);

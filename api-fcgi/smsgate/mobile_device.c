@@ -157,7 +157,8 @@ static void answer_described(struct http_exchange *exchange)
 {
     const struct store_note_polled *note = &exchange->write.note_polled;
     if (exchange->write.result == ERROR_NONE && note->quarantined)
-        mobile_access_quarantined(exchange, note->device_id, note->token_id);
+        mobile_access_quarantined(exchange, note->device_id, note->token_id,
+                                  MOBILE_VERSIONS_TAKE_TURNS);
     else
         smsgate_answer_stored(exchange);
 }

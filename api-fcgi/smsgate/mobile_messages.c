@@ -67,7 +67,8 @@ static void answer_messages(struct http_exchange *exchange)
         return;
     }
     if (poll->quarantined) {
-        mobile_access_quarantined(exchange, poll->holder.device_id, poll->token_id);
+        mobile_access_quarantined(exchange, poll->holder.device_id, poll->token_id,
+                                  MOBILE_VERSIONS_TAKE_TURNS);
         return;
     }
     http_begin_json(exchange, 200);

@@ -7,8 +7,10 @@
 #include "api-fcgi/smsgate/mobile_json.h"
 #include "api-fcgi/smsgate/mobile_report.h"
 #include "api-fcgi/smsgate/smsgate_error.h"
+#include "common/base/clock.h"
 #include "common/base/fail_point.h"
 #include "common/base/jitter.h"
+#include "common/model/polled_app.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,29 +25,43 @@ static const char *error_of(const struct json *element)
 }
 
 /* `states` has the times of all states that it was in. */
-static bool was_sent(const struct json *element)
+static bool was_sent(const struct json *states)
 {
-    const struct json *states = json_member(element, "states");
-    return states && json_is_object(states) &&
-           (json_member(states, "Sent") || json_member(states, "Delivered"));
+    return json_member(states, "Sent") || json_member(states, "Delivered");
+}
+
+static int64_t time_of(const struct json *states, const char *state)
+{
+    int64_t at_ms;
+    return clock_parse(mobile_json_text(states, state), &at_ms) ? at_ms : 0;
 }
 
 static bool take_report(const struct json *element, const struct device_token *token,
                         uint64_t *random, struct store_report *report)
 {
+    const struct json *states = json_is_object(element) ? json_member(element, "states") : NULL;
+    bool has_states = states && json_is_object(states);
     *report = (struct store_report){.seq = -1, .jitter = jitter_next(random)};
     if (!json_is_object(element) ||
         !mobile_report_read(mobile_json_text(element, "id"), mobile_json_text(element, "state"),
-                            error_of(element), was_sent(element), report))
+                            error_of(element), has_states && was_sent(states), report))
         return false;
     strcpy(report->holder.device_id, token->device_id);
     device_token_journal(token, &report->holder.journal);
+    if (has_states)
+        report->notes = polled_notes_make(time_of(states, "Pending"), time_of(states, "Processed"));
     return true;
 }
 
 static void answer_reports(struct http_exchange *exchange)
 {
+    const struct store_report_polled *request = &exchange->write.report_polled;
     FAIL_POINT("api.before_report_answer");
+    if (exchange->write.result == ERROR_NONE && request->quarantined) {
+        mobile_access_quarantined(exchange, request->reports[0].holder.device_id, request->token_id,
+                                  "two lists of messages have the same message");
+        return;
+    }
     smsgate_answer_stored(exchange);
 }
 
@@ -103,6 +119,7 @@ enum http_outcome mobile_handle_reports(struct http_exchange *exchange)
     if (!body)
         return HTTP_ANSWERED;
     exchange->write = (struct store_write){.verb = STORE_REPORT_POLLED};
+    strcpy(exchange->write.report_polled.token_id, token.id);
     bool good = take_reports(exchange, &token, body);
     json_free(body);
     if (!good)

@@ -34,6 +34,41 @@ int64_t polled_valid_until_ms(int64_t listed_at_ms, int64_t expires_at_ms, int64
     return expires_at_ms != 0 ? MIN(expires_at_ms, until_ms) : until_ms;
 }
 
+/* The seconds from the one to the other are one more in the lower bits; none there: it is unknown. Enough for 12 days and until 2039,
+   from when on nothing is noted. */
+enum { WAIT_BITS = 20, WAIT_MASK = (1 << WAIT_BITS) - 1, MOST_TAKEN_BITS = 41 };
+
+int64_t polled_notes_make(int64_t taken_at_ms, int64_t processed_at_ms)
+{
+    if (taken_at_ms <= 0 || taken_at_ms >> MOST_TAKEN_BITS != 0)
+        return 0;
+    int64_t wait_s = (processed_at_ms - taken_at_ms) / 1000;
+    int64_t wait = processed_at_ms > 0 ? MIN(MAX(wait_s, 0) + 1, WAIT_MASK) : 0;
+    return taken_at_ms << WAIT_BITS | wait;
+}
+
+static bool is_far(int64_t a, int64_t b, int64_t most)
+{
+    return a - b > most || b - a > most;
+}
+
+bool polled_notes_differ(int64_t notes, int64_t others)
+{
+    enum { ROUNDED_MS = 2000, ROUNDED_S = 2 };
+    int64_t wait = notes & WAIT_MASK, others_wait = others & WAIT_MASK;
+    if (notes == 0 || others == 0)
+        return false;
+    return is_far(notes >> WAIT_BITS, others >> WAIT_BITS, ROUNDED_MS) ||
+           (wait != 0 && others_wait != 0 && is_far(wait, others_wait, ROUNDED_S));
+}
+
+int64_t polled_notes_join(int64_t notes, int64_t later)
+{
+    if (notes == 0)
+        return later;
+    return notes & WAIT_MASK ? notes : notes | (later & WAIT_MASK);
+}
+
 enum { HEX_DIGITS = 2 * MESSAGE_ID_BYTES };
 
 void polled_wire_id_format(const struct message_ref *ref, char text[POLLED_WIRE_ID_SIZE])

@@ -30,6 +30,17 @@ bool polled_app_sends(unsigned version, enum message_content content);
 int64_t polled_valid_until_ms(int64_t listed_at_ms, int64_t expires_at_ms, int64_t horizon_ms);
 
 /*
+ * When the app has taken a message, and when it has given it to its radio, by its own notes, in one number; 0: it says neither. Of a
+ * message the app notes each state once and never again (its table ignores a second time), and reports all that it has noted. So
+ * notes that differ are from two lists of messages: from two phones with one token, or one phone of before and after a backup was
+ * restored. What one of them does not say differs from nothing. Wall-clock milliseconds of the phone; 0: unknown.
+ */
+int64_t polled_notes_make(int64_t taken_at_ms, int64_t processed_at_ms);
+bool polled_notes_differ(int64_t notes, int64_t others);
+int64_t polled_notes_join(int64_t notes,
+                          int64_t later); /* what the first does not say is the second's */
+
+/*
  * A message and its attempt as one name: 32 hexadecimal digits, a hyphen and the attempt. An app sends what it knows by its
  * name once, so that another attempt needs another name, and a late report of an earlier one cannot be taken for one of this.
  */

@@ -179,12 +179,15 @@ struct store_report {
     unsigned sim;        /* the slot by which it was sent; 0: the device does not say */
     bool nothing_sent;   /* `failed` with the proof: queued again, after store_backoff_ms */
     bool of_one_segment; /* the proof is good only for a message of one segment */
+    int64_t notes;       /* of a polled device: polled_notes_make */
     bool confirms; /* a polled device has the message, and says no more; `status` does not count */
     double jitter;
     char error_code[MESSAGE_ERROR_CODE_SIZE];    /* "": none */
     char error_message[MESSAGE_ERROR_TEXT_SIZE]; /* "": none */
     bool changed;                                /* out: the message changed its status */
-    struct store_refund refund;                  /* out */
+    bool
+        of_another_list; /* out: another phone with this token had the message too, as its notes prove */
+    struct store_refund refund; /* out */
 };
 
 /* Messages in flight without news for that long become `unknown`; offers without an answer for that long return to

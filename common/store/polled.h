@@ -50,7 +50,9 @@ void store_poll_messages_fini(struct store_poll_messages *poll);
 struct store_report_polled {
     struct store_report *reports; /* the submitter's, until done */
     size_t count;
-    size_t changed; /* out: how many messages */
+    char token_id[SECRET_ID_SIZE];
+    size_t changed;   /* out: how many messages */
+    bool quarantined; /* out: as of store_poll_messages; the reports count all the same */
 };
 
 enum polled_member {

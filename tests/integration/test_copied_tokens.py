@@ -116,6 +116,28 @@ def test_versions_of_an_app_in_turn_are_two_polled_phones(shared):
         assert "versions of the app take turns" in shared.api_fcgi.log()
 
 
+def test_one_message_on_two_lists_is_on_two_polled_phones(shared):
+    """The same version of the app: what both were listed, before the first report, each has noted at a time of its own."""
+    owner, copy = SmsgatePhone(shared), SmsgatePhone(shared)
+    with owner, copy:
+        owner.register(shared.api.request("POST", "/api/pairings", json={"device_id": "twice"}).json()["code"])
+        copy.app.id, copy.app.token = owner.id, owner.token
+        message = shared.api.send(device_id=owner.id)["message_id"]
+        [wire_id] = owner.pull()
+        assert copy.pull() == [wire_id]
+        copy.table[wire_id]["states"]["Pending"] = "2026-11-28T22:17:05.123+01:00"
+        owner.send(wire_id)
+        copy.table[wire_id] |= {"state": "Sent"}
+        copy.table[wire_id]["states"] |= {"Sent": copy.table[wire_id]["states"]["Pending"]}
+        row = copy.table[wire_id]
+        answer = copy.request("PATCH", "/message", [{"id": wire_id, "state": "Sent", "states": row["states"], "recipients": [
+            {"phoneNumber": row["phoneNumbers"][0], "state": "Sent"}]}])
+        assert (answer.status_code, *answer.json()) == (401, "message")
+        assert owner.request("GET", "/message").status_code == 401
+        assert state(shared, "twice") == "quarantined" and shared.api.message(message)["status"] == "sent"
+        assert "two lists of messages have the same message" in shared.api_fcgi.log()
+
+
 def test_a_connected_phone_is_disconnected_when_its_token_ends(shared):
     token = shared.device_token("both")
     journals = [str(uuid.uuid4()) for _ in range(2)]

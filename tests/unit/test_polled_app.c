@@ -60,6 +60,35 @@ static void a_listing_is_valid_until_the_horizon_or_its_expiry(void **state)
     assert_int_equal(polled_valid_until_ms(1000, 9000, 500), 1500);
 }
 
-UNIT_TESTS(cmocka_unit_test(a_version_is_read_from_the_user_agent),
+static void notes_of_one_list_agree_and_those_of_two_differ(void **state)
+{
+    (void)state;
+    enum { SECOND = 1000 };
+    const int64_t taken = 1764335825123, sent = taken + 90 * SECOND;
+    const int64_t pending = polled_notes_make(taken, 0), both = polled_notes_make(taken, sent);
+    static const int64_t none = 0;
+    assert_int_equal(polled_notes_make(0, sent), none);
+    assert_int_equal(polled_notes_make(-5, sent), none);
+    assert_int_equal(polled_notes_make(INT64_MAX, sent), none);
+    assert_true(pending > 0 && both > 0);
+    assert_false(polled_notes_differ(pending, both)); /* in any order */
+    assert_false(polled_notes_differ(both, pending));
+    assert_false(polled_notes_differ(both, none));
+    assert_false(polled_notes_differ(none, both));
+    assert_false(
+        polled_notes_differ(both, polled_notes_make(taken - 123, sent - 900))); /* whole seconds */
+    assert_true(polled_notes_differ(pending, polled_notes_make(taken + 3 * SECOND, 0)));
+    assert_true(polled_notes_differ(both, polled_notes_make(taken - 3 * SECOND, 0)));
+    assert_true(polled_notes_differ(both, polled_notes_make(taken, sent + 4 * SECOND)));
+    assert_int_equal(polled_notes_join(none, both), both);
+    assert_int_equal(polled_notes_join(pending, both), both);
+    assert_int_equal(polled_notes_join(both, pending), both);
+    const int64_t late = polled_notes_make(taken, taken + INT64_C(400) * 86400 * SECOND);
+    assert_false(polled_notes_differ(late, polled_notes_make(taken, 2 * taken)));
+    assert_false(polled_notes_differ(late, pending));
+}
+
+UNIT_TESTS(cmocka_unit_test(notes_of_one_list_agree_and_those_of_two_differ),
+           cmocka_unit_test(a_version_is_read_from_the_user_agent),
            cmocka_unit_test(a_name_has_the_attempt),
            cmocka_unit_test(a_listing_is_valid_until_the_horizon_or_its_expiry))

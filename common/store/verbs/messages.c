@@ -1,4 +1,5 @@
 /* What clients and devices say about a message. */
+#include "common/model/polled_app.h"
 #include "common/store/verbs/reports.h"
 #include "common/store/verbs/transition.h"
 #include "common/store/verbs/verbs.h"
@@ -96,14 +97,25 @@ static bool is_late(const struct store_report *report, const struct message_row 
     return report->seq >= 0 && facts & MESSAGE_OF_JOURNAL && report->seq <= row->report_seq;
 }
 
+enum { ITS_OWN = MESSAGE_BY_HOLDER | MESSAGE_OF_ATTEMPT | MESSAGE_OF_JOURNAL };
+
+/* A polled device has no journal of its own, and so no numbers of reports: report_seq is what it has noted of the message. */
+static void compare_notes(struct message_row *row, struct store_report *report, unsigned facts)
+{
+    bool is_own = (facts & ITS_OWN) == ITS_OWN;
+    int64_t noted = MAX(row->report_seq, 0);
+    report->of_another_list = is_own && polled_notes_differ(noted, report->notes);
+    if (is_own && report->notes != 0 && !report->confirms)
+        row->report_seq = polled_notes_join(noted, report->notes);
+}
+
 /* A polled device has the message, and no more: it need not be listed again. */
 static enum error confirm(struct store_transaction *transaction, struct message_row *row,
-                          unsigned facts)
+                          int64_t notes, unsigned facts)
 {
-    const unsigned needed = MESSAGE_BY_HOLDER | MESSAGE_OF_ATTEMPT | MESSAGE_OF_JOURNAL;
-    if (row->status != MESSAGE_ACCEPTED || row->report_seq >= 0 || (facts & needed) != needed)
+    if (row->status != MESSAGE_ACCEPTED || row->report_seq >= 0 || (facts & ITS_OWN) != ITS_OWN)
         return ERROR_NONE;
-    row->report_seq = 0;
+    row->report_seq = notes;
     return transaction->rows->messages->set_confirmed(transaction->database, row);
 }
 
@@ -124,8 +136,9 @@ static enum error take_report(struct store_transaction *transaction, struct stor
     if (nothing_sent)
         facts |= MESSAGE_NOTHING_SENT;
     report->changed = false;
+    compare_notes(&row, report, facts);
     if (report->confirms)
-        return confirm(transaction, &row, facts);
+        return confirm(transaction, &row, report->notes, facts);
     report->changed = true;
     if (report->status == MESSAGE_FAILED && nothing_sent &&
         message_may_become(row.status, MESSAGE_QUEUED, MESSAGE_ACTOR_DEVICE, facts))

@@ -327,14 +327,21 @@ enum error verb_report_polled(struct store_transaction *transaction, struct stor
 {
     struct store_report_polled *request = &write->report_polled;
     enum error error = ERROR_NONE;
+    bool of_another_list = false;
     request->changed = 0;
+    request->quarantined = false;
     for (size_t i = 0; i < request->count && error == ERROR_NONE; i++) {
         struct store_report *report = &request->reports[i];
-        report->changed = false;
+        report->changed = report->of_another_list = false;
         error = reports_take(transaction, report);
         if (error == ERROR_MESSAGE_NOT_HELD)
             error = ERROR_NONE;
         request->changed += report->changed;
+        of_another_list |= report->of_another_list;
     }
-    return error;
+    return error == ERROR_NONE && of_another_list
+               ? token_identity_quarantine(transaction, request->token_id,
+                                           request->reports[0].holder.device_id,
+                                           &request->quarantined)
+               : error;
 }

@@ -27,6 +27,13 @@ static enum error quarantine(struct store_transaction *transaction, const char *
     return token_state_revoke(transaction, device_id, token_id, DEVICE_TOKEN_QUARANTINED, &changed);
 }
 
+enum error token_identity_quarantine(struct store_transaction *transaction, const char *token_id,
+                                     const char *device_id, bool *quarantined)
+{
+    return token_state_revoke(transaction, device_id, token_id, DEVICE_TOKEN_QUARANTINED,
+                              quarantined);
+}
+
 /* Most connections come from the same phone as the one before: these write nothing. */
 enum error token_identity_note(struct store_transaction *transaction,
                                const struct store_connect_device *connect, bool *quarantined)

@@ -9,6 +9,11 @@ MUST_CHECK enum error token_identity_note(struct store_transaction *transaction,
                                           const struct store_connect_device *connect,
                                           bool *quarantined);
 
+/* It is certain that two phones use the token, which is active, or was until now. *quarantined: it was. */
+MUST_CHECK enum error token_identity_quarantine(struct store_transaction *transaction,
+                                                const char *token_id, const char *device_id,
+                                                bool *quarantined);
+
 /* The app of a polled device is an older one than before. *quarantined as above. */
 MUST_CHECK enum error token_identity_note_older_app(struct store_transaction *transaction,
                                                     const char *token_id, const char *device_id,

@@ -104,17 +104,21 @@ static size_t poll(struct store_fixture *fixture, const struct phone *phone)
     return poll_as(fixture, phone, NEW_APP, NULL, NULL);
 }
 
+static bool found_two_lists; /* by the last report */
+
 static bool report(struct store_fixture *fixture, const struct phone *phone,
                    const struct store_report *what)
 {
     struct store_report one = *what;
     struct store_write write = {.verb = STORE_REPORT_POLLED};
+    strcpy(write.report_polled.token_id, phone->token_id);
     one.seq = -1;
     one.holder.journal = phone->journal;
     strcpy(one.holder.device_id, device);
     write.report_polled.reports = &one;
     write.report_polled.count = 1;
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    found_two_lists = write.report_polled.quarantined;
     return write.report_polled.changed == 1;
 }
 
@@ -497,7 +501,52 @@ static void what_a_phone_says_stays_until_it_is_revoked(void **state)
     assert_false(found);
 }
 
-UNIT_TESTS(STORE_TEST(an_offer_is_the_phones_once_it_is_listed),
+/* A copy of the app has the message too, or has an older list in which it is not sent. */
+static void two_lists_with_one_message_are_two_phones(void **state)
+{
+    struct store_fixture *fixture = *state;
+    const int64_t taken = 1764335825123, sent = taken + 5000;
+    const struct {
+        int64_t first, second, other;
+    } cases[] = {
+        {polled_notes_make(taken, 0), polled_notes_make(taken, sent),
+         polled_notes_make(taken + HOUR_MS, taken + HOUR_MS)},
+        {polled_notes_make(taken, sent), polled_notes_make(taken, 0),
+         polled_notes_make(taken, sent + HOUR_MS)},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct phone phone;
+        const char *code = i == 0 ? "code" : "another code";
+        given_code(fixture, code, i == 0 ? "" : device);
+        assert_int_equal(pair_with(fixture, code, (int)i + 1, &phone), ERROR_NONE);
+        struct store_report what = {
+            .ref.attempt = 1, .confirms = i == 0, .status = MESSAGE_SENDING};
+        what.ref.id = given_message(fixture, "+491511234567", "a text");
+        assert_int_equal(poll(fixture, &phone), 1);
+        const int64_t own[] = {cases[i].first, cases[i].second, 0};
+        for (size_t j = 0; j < ARRAY_LENGTH(own); j++) {
+            what.notes = own[j];
+            report(fixture, &phone, &what);
+            assert_false(found_two_lists);
+            what.confirms = false;
+            what.status = MESSAGE_SENT;
+        }
+        what.ref.attempt = 2; /* of none: it says nothing */
+        what.notes = cases[i].other;
+        report(fixture, &phone, &what);
+        assert_false(found_two_lists);
+        what.ref.attempt = 1;
+        what.status = MESSAGE_DELIVERED;
+        store_fixture_reopen(fixture);
+        assert_true(report(fixture, &phone, &what)); /* and counts */
+        assert_true(found_two_lists);
+        struct store_write write = poll_write(&phone, NEW_APP);
+        assert_int_equal(store_run(fixture->store, &write), ERROR_DEVICE_TOKEN_INVALID);
+    }
+}
+
+UNIT_TESTS(STORE_TEST(two_lists_with_one_message_are_two_phones),
+           STORE_TEST(an_offer_is_the_phones_once_it_is_listed),
            STORE_TEST(a_message_is_listed_again_for_a_day),
            STORE_TEST(another_registration_is_given_nothing_of_the_first),
            STORE_TEST(a_stream_that_opens_again_keeps_the_offers),
