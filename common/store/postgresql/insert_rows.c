@@ -17,7 +17,8 @@ static const struct {
     {FIELD_TARGET_DEVICE, TYPE_TEXT}, {FIELD_TARGET_GROUP, TYPE_TEXT},
     {FIELD_TARGET_SIM, TYPE_INT2},    {FIELD_PRIORITY, TYPE_INT2},
     {FIELD_SEND_AT_MS, TYPE_INT8},    {FIELD_EXPIRES_AT_MS, TYPE_INT8},
-    {FIELD_NO_REPORT, TYPE_INT2},     {FIELD_REFERENCE, TYPE_TEXT},
+    {FIELD_NO_REPORT, TYPE_INT2},     {FIELD_CONTENT, TYPE_INT2},
+    {FIELD_DATA_PORT, TYPE_INT4},     {FIELD_REFERENCE, TYPE_TEXT},
     {FIELD_BATCH_ID, TYPE_BYTEA},     {FIELD_LANE, TYPE_TEXT},
     {FIELD_RANK_MS, TYPE_INT8},       {FIELD_DUE_AT_MS, TYPE_INT8},
 };
@@ -97,6 +98,8 @@ static void add_options(struct appender *to, const struct message *message,
     add_number(to, options->send_at_ms);
     add_number(to, options->expires_at_ms);
     add_number(to, options->no_delivery_report);
+    add_number(to, options->content);
+    add_number(to, options->data_port);
     add_text(to, options->reference);
     add_bytes(to, !message_id_equal(&message->batch_id, &none), message->batch_id.bytes,
               MESSAGE_ID_BYTES);

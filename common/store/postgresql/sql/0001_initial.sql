@@ -37,6 +37,8 @@ CREATE TABLE message (
     priority      smallint,
     send_at_ms    bigint,
     no_report     smallint,
+    content       smallint,
+    data_port     integer,
     reference     text COLLATE "C",
     batch_id      bytea,
     resent_as     bytea
