@@ -11,6 +11,7 @@
 #include "api-fcgi/smsgate/mobile_codes.h"
 #include "common/base/fail_point.h"
 #include "common/base/log.h"
+#include "common/process/database_url.h"
 #include "common/process/doorbell.h"
 #include "common/process/program.h"
 #include "common/store/store_start.h"
@@ -99,9 +100,13 @@ int main(int argc, char **argv)
     if (!hooks.doorbell)
         program_fail("cannot open the doorbell", log_errno_text());
 
+    char node[NODE_NAME_SIZE], database[SETTINGS_TEXT_SIZE];
+    database_node_name(&settings, node);
+    database_shown(&settings, database);
     struct store_options store_options = {
-        .dsn = settings.database_path,
+        .dsn = database_dsn(&settings),
         .role = "api-fcgi",
+        .node = node,
         .runtime_dir = settings.runtime_dir,
         .timeout_ms = settings.store_timeout_ms,
         .max_wal_bytes = settings.max_wal_bytes,
@@ -143,8 +148,7 @@ int main(int argc, char **argv)
     if (!api.slow_reads)
         program_fail("cannot start the threads of lists", "not enough memory or threads");
 
-    log_info("serving", LOG_TEXT("socket", socket_path),
-             LOG_TEXT("database", settings.database_path));
+    log_info("serving", LOG_TEXT("socket", socket_path), LOG_TEXT("database", database));
     program_notify_ready();
     enum fcgi_server_end end = fcgi_server_run(server);
     program_notify_stopping();

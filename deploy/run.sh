@@ -114,8 +114,11 @@ step "$source_dir/deploy/nginx-conf.sh" "$programs"
 
 # For the tools, which may run with other variables and in other folders.
 write_settings() {
-    echo "# process $PPID serves $address from $(absolute "$DATABASE_PATH")"
-    DATABASE_URL='' DATABASE_PATH=$(absolute "$DATABASE_PATH") TLS_CERTIFICATE=$(absolute "$TLS_CERTIFICATE") \
+    local url='' database
+    database=$(absolute "$DATABASE_PATH")
+    case "$DATABASE_URL" in postgres:* | postgresql:*) url=$DATABASE_URL database=$url ;; esac
+    echo "# process $PPID serves $address from $database"
+    DATABASE_URL=$url DATABASE_PATH=$(absolute "$DATABASE_PATH") TLS_CERTIFICATE=$(absolute "$TLS_CERTIFICATE") \
         TLS_KEY=$(absolute "$TLS_KEY") TLS_CA=$(absolute "$TLS_CA") "$programs/api-fcgi" --check-config
 }
 

@@ -27,6 +27,7 @@ GUIDES = {
     "monitoring": ("deploy/MONITORING.md", ""),
     "logs": ("deploy/LOGS.md", ""),
     "reload": ("deploy/RELOAD.md", ""),
+    "postgresql": ("deploy/POSTGRESQL.md", ""),
     "security": ("deploy/SECURITY.md", ""),
     "capacity": ("deploy/CAPACITY.md", ""),
     "glossary": ("common/GLOSSARY.md", ""),

@@ -1,6 +1,7 @@
 /* ws-broker: keeps the connections of the devices, dispatches messages to them, and stores their reports. */
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/process/database_url.h"
 #include "common/process/doorbell.h"
 #include "common/process/metrics.h"
 #include "common/process/program.h"
@@ -47,7 +48,7 @@ static unsigned max_devices(const struct settings *settings, unsigned streams)
 
 static struct broker_options broker_options(const struct settings *settings, unsigned max_sessions)
 {
-    return (struct broker_options){
+    struct broker_options options = {
         .name = "broker", /* a database file has one broker */
         .instance = message_id_new(),
         .new_id = message_id_new,
@@ -73,6 +74,9 @@ static struct broker_options broker_options(const struct settings *settings, uns
         .drain_timeout_ms = settings->drain_timeout_s * 1000,
         .seed = (uint64_t)clock_wall_ms() ^ (uint64_t)getpid() << 32,
     };
+    if (database_url_is_postgresql(settings->database_url))
+        database_node_name(settings, options.name);
+    return options;
 }
 
 static int64_t newest_event(struct store *store)
@@ -119,6 +123,24 @@ static void read_settings(int argc, char **argv, struct settings *settings)
     settings_check_limits(settings, warn_of_limits, NULL);
 }
 
+static struct store_options store_options_of(const struct settings *settings, const char *node,
+                                             struct metrics *metrics, struct ws_server **server)
+{
+    return (struct store_options){
+        .dsn = database_dsn(settings),
+        .role = "ws-broker",
+        .node = node,
+        .runtime_dir = settings->runtime_dir,
+        .timeout_ms = settings->store_timeout_ms,
+        .max_wal_bytes = settings->max_wal_bytes,
+        .limits = store_limits_of(settings),
+        .metrics = metrics,
+        .completed = completed,
+        .publish_transitions = log_writes(LOG_LEVEL_INFO) ? message_log_transitions : NULL,
+        .context = server,
+    };
+}
+
 int main(int argc, char **argv)
 {
     struct settings settings;
@@ -133,19 +155,11 @@ int main(int argc, char **argv)
     struct broker_options options = broker_options(&settings, max_sessions);
     options.metrics = metrics;
 
+    char node[NODE_NAME_SIZE], database[SETTINGS_TEXT_SIZE];
+    database_node_name(&settings, node);
+    database_shown(&settings, database);
     struct ws_server *server = NULL;
-    struct store_options store_options = {
-        .dsn = settings.database_path,
-        .role = "ws-broker",
-        .runtime_dir = settings.runtime_dir,
-        .timeout_ms = settings.store_timeout_ms,
-        .max_wal_bytes = settings.max_wal_bytes,
-        .limits = store_limits_of(&settings),
-        .metrics = metrics,
-        .completed = completed,
-        .publish_transitions = log_writes(LOG_LEVEL_INFO) ? message_log_transitions : NULL,
-        .context = &server,
-    };
+    struct store_options store_options = store_options_of(&settings, node, metrics, &server);
     struct store *store = store_start(&store_options);
     options.newest_event = newest_event(store); /* before any device connects */
 
@@ -177,8 +191,8 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     }
 
-    log_info("serving", LOG_TEXT("socket", socket_path),
-             LOG_TEXT("database", settings.database_path), LOG_NUMBER("max_phones", max_sessions));
+    log_info("serving", LOG_TEXT("socket", socket_path), LOG_TEXT("database", database),
+             LOG_NUMBER("max_phones", max_sessions));
     metrics_publish(metrics, metrics_path); /* the store's lock says that it is the only broker */
     program_notify_ready();
     ws_server_run(server);

@@ -1,6 +1,7 @@
 /* webhook-sender: delivers the gateway's events to the URLs that want them. */
 #include "api-fcgi/webhook/webhook_sender.h"
 #include "common/base/log.h"
+#include "common/process/database_url.h"
 #include "common/process/program.h"
 #include "common/store/store_start.h"
 
@@ -39,10 +40,13 @@ int main(int argc, char **argv)
     struct metrics *metrics = metrics_create();
     if (!metrics)
         program_fail("the sender cannot start", "no memory");
+    char database[SETTINGS_TEXT_SIZE];
+    database_shown(&settings, database);
     struct webhook_sender *sender = NULL;
     struct store *store = store_start(&(struct store_options){
-        .dsn = settings.database_path,
+        .dsn = database_dsn(&settings),
         .role = "webhook-sender",
+        .node = "all nodes", /* two would deliver each event twice */
         .runtime_dir = settings.runtime_dir,
         .timeout_ms = settings.store_timeout_ms,
         .max_wal_bytes = settings.max_wal_bytes,
@@ -67,7 +71,7 @@ int main(int argc, char **argv)
     int signal_fd = program_signal_fd();
     settings_socket_path(&settings, METRICS_OF_WEBHOOKS, metrics_path);
     metrics_publish(metrics, metrics_path); /* the store's lock says that it is the only sender */
-    log_info("serving", LOG_TEXT("database", settings.database_path));
+    log_info("serving", LOG_TEXT("database", database));
     program_notify_ready();
     webhook_sender_run(sender, signal_fd);
     store_close(store);

@@ -1,6 +1,7 @@
 #include "common/process/machine_check.h"
 
 #include "common/process/certificate.h"
+#include "common/process/database_url.h"
 #include "common/process/listener.h"
 
 #include <errno.h>
@@ -186,7 +187,7 @@ static bool check_length(const char *path, char *errmsg)
                                            length, LONGEST);
 }
 
-bool machine_check_folders(const struct settings *settings, char errmsg[ERRMSG_SIZE])
+static bool check_database_file(const struct settings *settings, char *errmsg)
 {
     char copy[SETTINGS_TEXT_SIZE];
     const char *path = settings->database_path;
@@ -200,7 +201,14 @@ bool machine_check_folders(const struct settings *settings, char errmsg[ERRMSG_S
     if (access(path, R_OK | W_OK) < 0 && errno != ENOENT)
         return errmsg_set(errmsg, "DATABASE_PATH: cannot read and write %.200s: %s", path,
                           strerror(errno));
-    return check_folder("RUNTIME_DIR", settings->runtime_dir, errmsg);
+    return true;
+}
+
+bool machine_check_folders(const struct settings *settings, char errmsg[ERRMSG_SIZE])
+{
+    return (database_url_is_postgresql(settings->database_url) ||
+            check_database_file(settings, errmsg)) &&
+           check_folder("RUNTIME_DIR", settings->runtime_dir, errmsg);
 }
 
 /* ---- Open files ---- */

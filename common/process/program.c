@@ -4,6 +4,7 @@
 #include "common/base/man_page.h"
 #include "common/base/terminal.h"
 #include "common/base/unix_socket.h"
+#include "common/process/database_url.h"
 #include "common/process/listener.h"
 #include "common/process/machine_check.h"
 #include "common/process/problem_pages.h"
@@ -156,6 +157,8 @@ static void make_folder(const char *path, mode_t mode)
 void program_make_database_folder(const struct settings *settings)
 {
     char database_path[SETTINGS_TEXT_SIZE];
+    if (database_url_is_postgresql(settings->database_url))
+        return;
     strcpy(database_path, settings->database_path);
     make_folder(dirname(database_path), 0700);
 }

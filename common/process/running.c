@@ -1,5 +1,7 @@
 #include "common/process/running.h"
 
+#include "common/process/database_url.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -40,6 +42,8 @@ static bool read_first_line(const char *path, struct running *running,
 static const char *environment_database(void)
 {
     const char *url = getenv("DATABASE_URL");
+    if (url && database_url_is_postgresql(url))
+        return url;
     return url && strncmp(url, "sqlite:", 7) == 0 ? url + 7 : getenv("DATABASE_PATH");
 }
 

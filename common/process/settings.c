@@ -3,6 +3,7 @@
 #include "common/base/name_match.h"
 #include "common/base/utf8.h"
 #include "common/model/prefix_list.h"
+#include "common/process/database_url.h"
 #include "common/process/env_file.h"
 #include "common/process/settings_check.h"
 #include "common/process/settings_table.h"
@@ -284,7 +285,7 @@ static bool apply_database_url(struct settings *settings, char *errmsg)
     char text[SHOWN_SIZE], other[SHOWN_SIZE];
     const char *url = settings->database_url, *path = url + strlen(scheme);
 
-    if (*url == '\0')
+    if (*url == '\0' || database_url_is_postgresql(url))
         return true;
     if (strcmp(url, "memory:") == 0)
         errmsg_set(errmsg,
@@ -293,7 +294,8 @@ static bool apply_database_url(struct settings *settings, char *errmsg)
     else if (strncmp(url, scheme, strlen(scheme)) != 0)
         errmsg_set(errmsg,
                    "DATABASE_URL must be sqlite: and the path of a file, as"
-                   " sqlite:data/sms-gateway.db, and is \"%s\"",
+                   " sqlite:data/sms-gateway.db, or postgresql:// and a server, as"
+                   " postgresql://USER@HOST/DATABASE, and is \"%s\"",
                    shown(url, text));
     else if (settings->is_set[SETTINGS_NUMBER_OF_database_path] &&
              strcmp(path, settings->database_path) != 0)

@@ -1,6 +1,7 @@
 #include "common/process/settings_check.h"
 
 #include "common/model/opt_out_keywords.h"
+#include "common/process/database_url.h"
 #include "common/process/listener.h"
 #include "common/process/public_url.h"
 #include "common/process/webhook_address.h"
@@ -176,10 +177,11 @@ static bool check_keywords(const char *name, const char *list, char *errmsg)
 
 bool settings_check(const struct settings *settings, char errmsg[ERRMSG_SIZE])
 {
-    return check_tls(settings, errmsg) && check_listen_address(settings, errmsg) &&
-           check_public_url(settings, errmsg) && check_origins(settings, errmsg) &&
-           check_runtime_dir(settings, errmsg) && check_inbox_retention(settings, errmsg) &&
-           check_webhooks(settings, errmsg) && check_signing_key(settings, errmsg) &&
+    return database_url_check(settings, errmsg) && check_tls(settings, errmsg) &&
+           check_listen_address(settings, errmsg) && check_public_url(settings, errmsg) &&
+           check_origins(settings, errmsg) && check_runtime_dir(settings, errmsg) &&
+           check_inbox_retention(settings, errmsg) && check_webhooks(settings, errmsg) &&
+           check_signing_key(settings, errmsg) &&
            check_keywords("OPT_OUT_KEYWORDS", settings->opt_out_keywords, errmsg) &&
            check_keywords("OPT_IN_KEYWORDS", settings->opt_in_keywords, errmsg);
 }

@@ -7,9 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BACKEND_FILE    "store-postgresql.so"
-#define PACKAGE_FOLDER  "/usr/lib/sms-gateway"
-#define BACKEND_PACKAGE "sms-gateway-postgresql"
+#define BACKEND_FILE   "store-postgresql.so"
+#define PACKAGE_FOLDER "/usr/lib/sms-gateway"
 
 /* The file beside the program, as in a build folder; its tests are one folder below. */
 static void *open_beside(const char *above)
@@ -41,8 +40,9 @@ const struct store_backend *backend_load_postgresql(char problem[STORE_ERROR_SIZ
     if (!backend) {
         const char *reason = dlerror();
         snprintf(problem, STORE_ERROR_SIZE,
-                 "the database is PostgreSQL, for which the package " BACKEND_PACKAGE
-                 " must be installed (%.300s)",
+                 "the database is PostgreSQL, for which " BACKEND_FILE
+                 " must be beside the program or in " PACKAGE_FOLDER
+                 ": make postgresql builds it (deploy/POSTGRESQL.md): %.300s",
                  reason ? reason : BACKEND_FILE);
     }
     pthread_mutex_unlock(&lock);

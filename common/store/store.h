@@ -173,12 +173,13 @@ struct store_options {
     /* Which database: `sqlite:PATH`, or PATH alone, is a file; links are followed once, by store_open
        (database_path.h). `memory:` is gone when the store is closed; the stores of one process that open
        `memory:NAME` share it until the last of them is closed. `postgresql://...` and `postgres://...` are URLs of libpq: any
-       number of hosts share the database, and what names one process or one turn below is about this host. */
+       number of hosts share the database, and what names one process or one turn below is about one node. */
     const char *dsn;
     /* The program's role. Only one process of a role has the database open; store_open waits some seconds for a
        predecessor that is stopping. Until the process ends. NULL: any number of processes. */
     const char *role;
     const char *runtime_dir; /* with a role: tells people which process it is */
+    const char *node;        /* with a role and PostgreSQL: whose process it is; NULL: this host's */
     bool must_exist; /* a database that is missing is not created: only the gateway creates one */
     int64_t timeout_ms;     /* after this time a write that could not start, or a read, fails */
     int64_t max_wal_bytes;  /* while a reader holds the write-ahead log above this, new messages and

@@ -198,6 +198,7 @@ static const struct command_action actions[] = {
                 "checked. The gateway may be running",
      .options = create_options,
      .without_store = true,
+     .of_file = true,
      .run = create},
     {.name = "verify",
      .argument = "FILE",

@@ -1,6 +1,7 @@
 #include "deploy/cli/command.h"
 
 #include "common/base/terminal.h"
+#include "common/process/database_url.h"
 #include "common/process/doorbell.h"
 #include "common/process/program.h"
 #include "common/store/sqlite/database_path.h"
@@ -82,6 +83,8 @@ int command_fail_database(const struct command *command, const char *errmsg)
     char path[DATABASE_PATH_SIZE], reason[STORE_ERROR_SIZE];
     enum database_path_state state;
     const char *hint = "";
+    if (database_url_is_postgresql(command->settings.database_url))
+        return command_fail(command, "%s", errmsg);
     if (database_path_resolve(command->settings.database_path, path, reason) &&
         database_path_check(path, &state, reason) && state != DATABASE_PATH_FILE)
         hint = "; the gateway creates it when it first starts";
@@ -333,7 +336,7 @@ static int run_with_store(const struct command *command)
     struct store *store;
     struct doorbell *doorbell = open_doorbell(&command->settings);
     struct store_options options = {
-        .dsn = command->settings.database_path,
+        .dsn = database_dsn(&command->settings),
         .must_exist = true,
         .timeout_ms = command->settings.store_timeout_ms,
         .max_wal_bytes = command->settings.max_wal_bytes,
@@ -385,8 +388,10 @@ static void find_running(struct command *command)
         !running_load(&command->settings, &running))
         return;
     command->running = &running;
+    char database[SETTINGS_TEXT_SIZE];
+    database_shown(&command->settings, database);
     fprintf(stderr, "sms-gateway: using the gateway that runs here: %s, process %ld, database %s\n",
-            running.url, running.pid, command->settings.database_path);
+            running.url, running.pid, database);
 }
 
 static int run_family(int argc, char **argv, struct command *command)
@@ -406,6 +411,10 @@ static int run_family(int argc, char **argv, struct command *command)
     if (!settings_load_option(&command->settings, command->env_file, errmsg))
         return command_refuse(command, "%s", errmsg);
     find_running(command);
+    if (command->action->of_file && database_url_is_postgresql(command->settings.database_url))
+        return command_refuse(command,
+                              "this is for SQLite's file, and DATABASE_URL names"
+                              " PostgreSQL, which has tools of its own (deploy/POSTGRESQL.md)");
     program_prepare("sms-gateway", LOG_LEVEL_WARNING, LOG_FORMAT_LOGFMT);
     if (!command->action->as_caller && !user_become_owner(command->settings.database_path, errmsg))
         return command_fail(command, "%s", errmsg);

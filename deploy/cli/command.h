@@ -39,6 +39,7 @@ struct command_action {
     const struct command_option *options; /* a name of NULL after the last; NULL: none */
     bool of_a_start;    /* uses the settings for the next start, not those of a running gateway */
     bool without_store; /* run with a NULL store; the file is not opened */
+    bool of_file;       /* is about the file of SQLite: refused where the database is PostgreSQL */
     bool as_caller;     /* root stays root instead of becoming the database's owner */
     int (*run)(struct store *store, const struct command *command); /* the exit status */
 };

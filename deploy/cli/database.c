@@ -1,5 +1,6 @@
-/* sms-gateway database: checks, creates, downgrades and compacts the database. */
+/* sms-gateway database: checks, creates, migrates, downgrades and compacts the database. */
 #include "common/base/terminal.h"
+#include "common/process/database_url.h"
 #include "common/process/program.h"
 #include "common/store/sqlite/database_file.h"
 #include "deploy/cli/command.h"
@@ -45,6 +46,29 @@ static int create(struct store *store, const struct command *command)
         json_end_object(command->json);
     } else {
         terminal_print(stdout, "%s is an empty database.\n", path);
+    }
+    return EXIT_SUCCESS;
+}
+
+/* Opening a database brings its schema up to date. */
+static int migrate(struct store *store, const struct command *command)
+{
+    char problem[STORE_ERROR_SIZE], shown[SETTINGS_TEXT_SIZE];
+    const struct store_options options = {
+        .dsn = database_dsn(&command->settings),
+        .timeout_ms = command->settings.store_timeout_ms,
+    };
+    program_make_database_folder(&command->settings);
+    if (store_open(&options, &store, problem) != ERROR_NONE)
+        return command_fail_database(command, problem);
+    store_close(store);
+    database_shown(&command->settings, shown);
+    if (command->json) {
+        json_begin_object(command->json, NULL);
+        json_put_text(command->json, "database", shown);
+        json_end_object(command->json);
+    } else {
+        terminal_print(stdout, "%s has the schema of this version.\n", shown);
     }
     return EXIT_SUCCESS;
 }
@@ -103,28 +127,38 @@ static const struct command_action actions[] = {
      .meaning = "read the whole database, and fail if anything is damaged. The gateway may be "
                 "running; its write-ahead log grows meanwhile",
      .without_store = true,
+     .of_file = true,
      .run = check},
     {.name = "create",
      .meaning = "create an empty database if there is none, as the gateway does when it first "
                 "starts; unlike the gateway, also if there once was one",
      .without_store = true,
+     .of_file = true,
      .run = create},
+    {.name = "migrate",
+     .meaning =
+         "create the tables, or bring them up to date, as the gateway does when it starts. With "
+         "PostgreSQL by one process at a time, whichever comes first",
+     .without_store = true,
+     .run = migrate},
     {.name = "downgrade",
      .meaning = "take the schema back to an older version, for an older gateway. No message is "
                 "lost. The gateway must be stopped",
      .options = downgrade_options,
      .without_store = true,
+     .of_file = true,
      .run = downgrade},
     {.name = "compact",
      .meaning = "rewrite the file without its free space. The gateway must be stopped, and there "
                 "must be room for a second file",
      .without_store = true,
+     .of_file = true,
      .run = compact},
     {0},
 };
 
 const struct command_family database_commands = {
     .name = "database",
-    .purpose = "check, compact or downgrade the database",
+    .purpose = "check, migrate, compact or downgrade the database",
     .actions = actions,
 };

@@ -45,6 +45,7 @@ static const struct command_action actions[] = {
                 "have been sent since: they become `unknown`, with the error code `restored`, and "
                 "are not sent again by themselves; a report of their phone still counts",
      .without_store = true,
+     .of_file = true,
      .run = restore},
     {0},
 };

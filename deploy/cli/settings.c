@@ -1,6 +1,7 @@
 /* sms-gateway settings: checks and shows the settings that the programs would start with. */
 #include "common/base/terminal.h"
 #include "common/base/unix_socket.h"
+#include "common/process/database_url.h"
 #include "common/process/machine_check.h"
 #include "common/process/settings_check.h"
 #include "common/store/sqlite/database_path.h"
@@ -54,7 +55,8 @@ static bool check_machine(const struct settings *settings, bool runs, char *errm
            (runs || machine_check_ports(settings, errmsg)) &&
            user_become_owner(settings->database_path, errmsg) &&
            machine_check_folders(settings, errmsg) &&
-           check_database(settings->database_path, errmsg);
+           (database_url_is_postgresql(settings->database_url) ||
+            check_database(settings->database_path, errmsg));
 }
 
 static void print_warning(void *context, const char *sentence)

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 from pathlib import Path
 
+from . import postgresql
 from .api import Api
 from .folders import ROOT, programs_folder
 from .nginx_conf import write_nginx_conf
@@ -275,7 +276,11 @@ class Gateway:
                     process.kill()
 
     def query(self, sql, *parameters):
-        """Reads the database while the gateway runs."""
+        """Reads the database while the gateway runs. In PostgreSQL without parameters."""
+        url = self.environment.get("DATABASE_URL", "")
+        if url.startswith("postgresql:"):
+            assert not parameters
+            return postgresql.query(url, sql)
         connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=LIMIT_SECONDS)
         try:
             return connection.execute(sql, parameters).fetchall()

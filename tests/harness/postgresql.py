@@ -1,5 +1,6 @@
 """A PostgreSQL server of the tests' own: in a temporary folder, with a socket there and no port, as a user without rights."""
 
+import csv
 import os
 import pwd
 import shutil
@@ -52,8 +53,31 @@ class Server:
 
     @property
     def dsn(self):
-        return f"postgresql://postgres@/postgres?host={self.folder}"
+        return self.dsn_of("postgres")
+
+    def dsn_of(self, database):
+        return f"postgresql://postgres@/{database}?host={self.folder}"
+
+    def make_database(self, name):
+        """An empty one; its URL."""
+        query(self.dsn, f"CREATE DATABASE {name}")
+        return self.dsn_of(name)
+
+    def pause(self):
+        """Ends it as a crash does, with all connections."""
+        self._run("pg_ctl", "-w", "-m", "immediate", "-D", self.folder / "data", "stop")
+
+    def resume(self):
+        self._run("pg_ctl", "-w", "-D", self.folder / "data", "-l", self.folder / "log", "start")
 
     def stop(self):
-        self._run("pg_ctl", "-w", "-m", "immediate", "-D", self.folder / "data", "stop")
+        self.pause()
         shutil.rmtree(self.folder)
+
+
+def query(url, sql):
+    """The rows of a statement; whole numbers are numbers."""
+    printed = subprocess.run(["psql", "-X", "-q", "-t", "--csv", "-v", "ON_ERROR_STOP=1", url, "-c", sql], check=True,
+                             capture_output=True, text=True).stdout
+    return [tuple(int(value) if value.lstrip("-").isdigit() else value for value in row)
+            for row in csv.reader(printed.splitlines())]

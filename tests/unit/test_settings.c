@@ -1,5 +1,6 @@
 /* Settings: where they come from, what is refused and in which words, and reading back what is
    printed. */
+#include "common/process/database_url.h"
 #include "common/process/settings.h"
 #include "tests/unit/unit.h"
 
@@ -581,8 +582,55 @@ static void a_url_names_the_database_too(void **state)
     expect_database("DATABASE_URL=sqlite:", NULL, "DATABASE_PATH");
     expect_database("DATABASE_URL=sqlite:~/a.db", NULL, "~");
     expect_database("DATABASE_URL=memory:", NULL, "ws-broker are two");
-    expect_database("DATABASE_URL=postgresql://localhost/sms", NULL, "must be sqlite:");
+    expect_database("DATABASE_URL=postgresql:sms", NULL, "postgresql://USER@HOST/DATABASE");
+    expect_database("DATABASE_URL=mysql://localhost/sms", NULL, "must be sqlite:");
     expect_database("DATABASE_URL=a.db", NULL, "must be sqlite:");
+}
+
+static void a_url_of_postgresql_is_used_as_it_is_and_shown_without_its_password(void **state)
+{
+    static const struct {
+        const char *url, *shown;
+    } cases[] = {
+        {"postgresql://gateway:secret@db.example.org:5432/sms?sslmode=verify-full",
+         "postgresql://gateway@db.example.org:5432/sms"},
+        {"postgres://gateway@/sms?host=/run/postgresql", "postgres://gateway@/sms"},
+        {"postgresql://a:b@c:d@host/sms", "postgresql://a@host/sms"},
+        {"postgresql://host:5433/sms", "postgresql://host:5433/sms"},
+        {"postgresql:///sms", "postgresql:///sms"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct settings settings;
+        char file[512], errmsg[ERRMSG_SIZE], shown[SETTINGS_TEXT_SIZE];
+        snprintf(file, sizeof(file), "DATABASE_PATH=a.db\nDATABASE_URL=%s", cases[i].url);
+        write_env(file);
+        assert_true(settings_load_option(&settings, env_path, errmsg));
+        assert_string_equal(database_dsn(&settings), cases[i].url);
+        database_shown(&settings, shown);
+        assert_string_equal(shown, cases[i].shown);
+    }
+}
+
+static void a_node_has_a_name_that_others_can_read(void **state)
+{
+    struct settings settings;
+    char errmsg[ERRMSG_SIZE], name[NODE_NAME_SIZE];
+    (void)state;
+    write_env("NODE_NAME=alpha-1.example");
+    assert_true(settings_load_option(&settings, env_path, errmsg));
+    database_node_name(&settings, name);
+    assert_string_equal(name, "alpha-1.example");
+    write_env("");
+    assert_true(settings_load_option(&settings, env_path, errmsg));
+    database_node_name(&settings, name);
+    assert_true(*name);
+    write_env("NODE_NAME=alpha one");
+    assert_false(settings_load_option(&settings, env_path, errmsg));
+    assert_non_null(strstr(errmsg, "NODE_NAME"));
+    write_env("NODE_NAME=a2345678901234567890123456789012345678901");
+    assert_false(settings_load_option(&settings, env_path, errmsg));
+    assert_non_null(strstr(errmsg, "at most 40"));
 }
 
 /* test_settings_print.c reads back what is printed. */
@@ -602,4 +650,6 @@ UNIT_TESTS(FILE_TEST(without_a_file_all_are_defaults), FILE_TEST(a_required_file
            FILE_TEST(every_number_has_its_range), FILE_TEST(every_number_is_whole_and_decimal),
            FILE_TEST(texts_of_any_kind_have_1_to_1023_characters),
            FILE_TEST(the_log_level_is_one_of_its_words),
-           FILE_TEST(prefixes_are_checked_and_may_be_none), FILE_TEST(a_url_names_the_database_too))
+           FILE_TEST(prefixes_are_checked_and_may_be_none), FILE_TEST(a_url_names_the_database_too),
+           FILE_TEST(a_url_of_postgresql_is_used_as_it_is_and_shown_without_its_password),
+           FILE_TEST(a_node_has_a_name_that_others_can_read))

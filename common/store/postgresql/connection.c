@@ -35,6 +35,19 @@ static bool wait_for(const struct connection *connection, short events, int64_t 
     return ready > 0;
 }
 
+bool connection_is_open(struct connection *connection)
+{
+    /* The second time what comes is the end. */
+    for (int i = 0; i < 2 && connection->pg; i++) {
+        struct pollfd descriptor = {.fd = PQsocket(connection->pg), .events = POLLIN};
+        if (poll(&descriptor, 1, 0) == 0)
+            return true;
+        if (i == 1 || !PQconsumeInput(connection->pg))
+            connection_close(connection);
+    }
+    return false;
+}
+
 /* ---- Opening ---- */
 
 static bool await_connected(struct connection *connection, int64_t deadline_ms,

@@ -33,6 +33,9 @@ MUST_CHECK bool connection_open(struct connection *connection, const char *url, 
                                 int64_t deadline_ms, char problem[STORE_ERROR_SIZE]);
 void connection_close(struct connection *connection);
 
+/* Whether the server has not ended it while nothing was asked of it. Closes it where it has. */
+bool connection_is_open(struct connection *connection);
+
 /* Outside of the pipeline: runs texts of SQL, which may be several statements, and gives the last result, which the caller
    clears; NULL, and a problem, if one failed. */
 MUST_CHECK PGresult *connection_query(struct connection *connection, const char *sql,

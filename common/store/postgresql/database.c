@@ -52,6 +52,13 @@ static enum error open_epoch(struct store_database *database, int64_t *committed
     return error;
 }
 
+/* The lock of the role ends with its session. */
+static bool keep_role(struct store_database *database, char problem[STORE_ERROR_SIZE])
+{
+    return !database->options->role || connection_is_open(&database->role) ||
+           role_lock_take(&database->role, database->url, database->options, true, problem);
+}
+
 /* One attempt. */
 static bool connect_writer(struct store_database *database, int64_t deadline_ms, int64_t *committed)
 {
@@ -60,7 +67,8 @@ static bool connect_writer(struct store_database *database, int64_t deadline_ms,
     handle_forget(handle);
     handle_clear_failure(handle);
     handle->is_stale = false;
-    if (!connection_open(&handle->connection, database->url, SETUP, deadline_ms, problem)) {
+    if (!keep_role(database, problem) ||
+        !connection_open(&handle->connection, database->url, SETUP, deadline_ms, problem)) {
         if (!database->is_away)
             log_warning("the database cannot be reached", LOG_TEXT("problem", problem));
         database->is_away = true;
@@ -126,7 +134,8 @@ static bool open_writer(struct store_database *database, char problem[STORE_ERRO
 {
     struct connection *connection = &database->handle.connection;
     const char *role = database->options->role;
-    if ((role && !role_lock_take(&database->role, database->url, role, problem)) ||
+    if ((role &&
+         !role_lock_take(&database->role, database->url, database->options, false, problem)) ||
         !connection_open(connection, database->url, SETUP, clock_monotonic_ms() + OPEN_TIMEOUT_MS,
                          problem) ||
         !schema_migrate(connection, database->options->must_exist, problem))
@@ -224,7 +233,7 @@ void reader_begin(struct store_database_reader *reader)
 {
     char problem[STORE_ERROR_SIZE];
     handle_clear_failure(&reader->handle);
-    if (!reader->handle.connection.pg && !connect_reader(reader, problem))
+    if (!connection_is_open(&reader->handle.connection) && !connect_reader(reader, problem))
         log_warning("the database cannot be reached", LOG_TEXT("problem", problem));
 }
 

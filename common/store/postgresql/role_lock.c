@@ -43,12 +43,26 @@ static bool try_lock(struct connection *connection, const char *sql, char holder
     return taken;
 }
 
-bool role_lock_take(struct connection *connection, const char *url, const char *role,
-                    char problem[STORE_ERROR_SIZE])
+/* One of this process that the server does not know to be lost. */
+static void end_lost_session(struct connection *connection, const char *name)
 {
+    char sql[ROLE_NAME_SIZE + 160], ignored[STORE_ERROR_SIZE];
+    snprintf(sql, sizeof(sql),
+             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+             " WHERE application_name = '%s' AND pid <> pg_backend_pid()",
+             name);
+    PQclear(connection_query(connection, sql, ignored));
+}
+
+bool role_lock_take(struct connection *connection, const char *url,
+                    const struct store_options *options, bool again, char problem[STORE_ERROR_SIZE])
+{
+    const char *role = options->role, *node = options->node;
     const struct timespec pause = {.tv_nsec = RETRY_MS * 1000000};
     char host[HOST_SIZE], name[ROLE_NAME_SIZE], holder[ROLE_NAME_SIZE] = "", setup[256], sql[768];
     read_host(host);
+    if (node)
+        snprintf(host, sizeof(host), "%s", node);
     role_name_write(role, name);
     snprintf(setup, sizeof(setup), "SET application_name = '%s'", name);
     /* Two numbers: those of one are the locks of events. */
@@ -63,11 +77,15 @@ bool role_lock_take(struct connection *connection, const char *url, const char *
         return false;
     *problem = '\0';
     while (!try_lock(connection, sql, holder, problem)) {
-        if (*problem || clock_monotonic_ms() >= deadline_ms) {
+        if (again && strcmp(holder, name) == 0)
+            end_lost_session(connection, name);
+        else if (*problem || clock_monotonic_ms() >= deadline_ms) {
             if (!*problem)
                 snprintf(problem, STORE_ERROR_SIZE,
-                         "%.150s has it open, and a host has only one %.40s: stop that process",
-                         *holder ? holder : "another process", role);
+                         "%.150s has it open, and there is only one %.40s on %.60s: stop that "
+                         "process, or"
+                         " give this host a NODE_NAME of its own",
+                         *holder ? holder : "another process", role, host);
             connection_close(connection);
             return false;
         }

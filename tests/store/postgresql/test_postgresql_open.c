@@ -71,7 +71,7 @@ static void a_role_has_one_process(void **state)
     struct store *first, *again;
     fixture->options.role = "ws-broker";
     assert_int_equal(store_open(&fixture->options, &first, problem), ERROR_NONE);
-    assert_refused(fixture->options, "a host has only one ws-broker: stop that process");
+    assert_refused(fixture->options, "there is only one ws-broker on");
     store_close(first);
     assert_int_equal(store_open(&fixture->options, &again, problem), ERROR_NONE);
     store_close(again);

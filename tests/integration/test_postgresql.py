@@ -1,0 +1,141 @@
+"""A gateway whose database is PostgreSQL, of one node and of two: the same programs, API and protocol."""
+
+import itertools
+import shutil
+import subprocess
+
+import pytest
+
+from harness.gateway import programs_folder
+from harness.phone import Phone, WorkingPhone
+from harness.postgresql import Server
+from harness.waiting import LIMIT_SECONDS, wait_for
+from harness.webhook_receiver import OK, Receiver
+
+numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def build():
+    return "release"
+
+
+@pytest.fixture(scope="module")
+def server():
+    server = Server()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def nodes(server, module_gateway):
+    """Two nodes of one database; the first delivers its events to webhooks."""
+    url = server.make_database("sms")
+    first, second = (module_gateway(DATABASE_URL=url, NODE_NAME=name, WEBHOOK_LOOPBACK="allowed", SWEEP_INTERVAL_SECONDS=1,
+                                    STORE_TIMEOUT_MS=1500, PRESENCE_LEASE_SECONDS=5)
+                     for name in ("alpha", "beta"))
+    first.start()
+    second.own_key = first.api_key()
+    second.device_tokens = first.device_tokens
+    second.start()
+    first.webhook_sender.start()
+    return first, second
+
+
+def name_phone():
+    return f"phone-{next(numbers)}"
+
+
+def test_an_sms_goes_all_the_way_and_every_event_reaches_a_webhook(nodes):
+    gateway = nodes[0]
+    receiver = Receiver(hook=[OK])
+    created = gateway.api.request("POST", "/api/webhooks", json={"url": receiver.url("hook"), "types": ["message.*", "inbox.*"]})
+    assert created.status_code == 201, created.text
+    phone = Phone(gateway, name_phone(), {"device_name": "Pixel", "battery_level": 80})
+    message = gateway.api.send("+4915112345678", "Grüße 👋")
+    sms = phone.receive_sms()
+    assert (sms["message_id"], sms["message"]) == (message["message_id"], "Grüße 👋")
+    for status in ("sending", "sent", "delivered"):
+        phone.report(sms["message_id"], status)
+        gateway.api.wait_status(message["message_id"], status)
+    phone.send({"type": "sms_received", "received_id": "1", "from": "+491701234567", "message": "Ja"})
+    assert phone.receive()["type"] == "sms_received_ack"
+    assert [sms["message"] for sms in gateway.api.get("/api/inbox").json()["incoming"]] == ["Ja"]
+    wait_for(lambda: {"message.delivered", "inbox.received"} <= {request.event["type"] for request in receiver.requests},
+             "the events to arrive", LIMIT_SECONDS)
+    phone.close()
+    gateway.api.request("DELETE", f"/api/webhooks/{created.json()['webhook_id']}")
+    receiver.close()
+
+
+def test_the_operators_tool_works_on_it_and_refuses_what_is_about_a_file(nodes):
+    gateway = nodes[0]
+    for words, expected in ((("statistics",), "queued"), (("keys", "list"), "test"), (("database", "migrate"), "postgresql://postgres@/sms")):
+        status, printed, errors = gateway.command(*words)
+        assert status == 0 and expected in printed, (words, printed, errors)
+    for words in (("database", "check"), ("database", "compact"), ("backup", "create"), ("restore", "x.db")):
+        status, _, errors = gateway.command(*words)
+        assert status == 2 and "deploy/POSTGRESQL.md" in errors, (words, errors)
+    assert gateway.query("SELECT count(*) FROM pg_stat_activity WHERE datname = 'sms'")[0][0] <= 80
+    assert gateway.api.get("/readyz").status_code == 200
+    assert 'sms_gateway_messages{status="delivered"}' in gateway.api.get("/metrics").text
+
+
+def test_what_either_node_accepts_is_sent_once_by_phones_of_both(nodes):
+    phones = [WorkingPhone(node, name_phone()) for node in nodes]
+    sent = [node.api.send(f"+49151123456{number:02}", "Hello")["message_id"] for number in range(20) for node in nodes]
+    for message_id in sent:
+        nodes[0].api.wait_status(message_id, "sent")
+    got = [message_id for phone in phones for message_id in phone.ids()]
+    assert sorted(got) == sorted(sent)
+    for phone in phones:
+        phone.close()
+
+
+def test_clients_are_told_to_come_again_while_the_server_is_away_and_nothing_has_to_be_restarted(nodes, server):
+    first, second = nodes
+    phone = WorkingPhone(second, name_phone())
+    before = first.api.send("+4915112345678", "before")["message_id"]
+    second.api.wait_status(before, "sent")
+    server.pause()
+    try:
+        answer = first.api.request("POST", "/api/send-sms", json={"phone_number": "+4915112345678", "message": "away"})
+        assert answer.status_code == 503 and int(answer.headers["Retry-After"]) >= 1, answer.text
+        wait_for(lambda: first.api.get("/readyz").status_code == 503, "the node to be not ready")
+    finally:
+        server.resume()
+    wait_for(lambda: all(node.api.get("/readyz").status_code == 200 for node in nodes), "both nodes to be ready")
+    after = first.api.send("+4915112345678", "after")["message_id"]
+    second.api.wait_status(after, "sent")
+    assert [phone.ids().count(message_id) for message_id in (before, after)] == [1, 1]
+    phone.close()
+
+
+def test_a_second_process_of_a_node_and_of_the_sender_is_refused(nodes):
+    first = nodes[0]
+    for program, words in (("api-fcgi", "NODE_NAME"), ("ws-broker", "NODE_NAME"), ("webhook-sender", "all nodes")):
+        result = subprocess.run([programs_folder("release") / program], cwd=first.folder, env=first.environment | {"RUNTIME_DIR": "other"},
+                                capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False)
+        assert result.returncode == 1 and words in result.stderr, result
+
+
+@pytest.mark.parametrize("url, words", [
+    ("postgresql://postgres@/none?host={folder}", 'FATAL:  database'),
+    ("postgresql://nobody@/postgres?host={folder}", 'FATAL:  role'),
+    ("postgresql://postgres@/postgres?host=/tmp/no-such-folder", "No such file"),
+    ("postgresql://postgres@127.0.0.1:1/postgres", "Connection refused"),
+    ("postgresql://postgres@/postgres?host={folder}&colour=red", "colour"),
+])
+def test_a_url_that_cannot_be_used_ends_the_start_with_what_is_wrong(server, tmp_path, url, words):
+    environment = {"PATH": "/usr/bin", "DATABASE_URL": url.format(folder=server.folder), "STORE_TIMEOUT_MS": "500"}
+    result = subprocess.run([programs_folder("release") / "api-fcgi"], cwd=tmp_path, env=environment, capture_output=True, text=True,
+                            timeout=LIMIT_SECONDS, check=False)
+    assert result.returncode == 1 and words in result.stderr, result
+    assert not (tmp_path / "data").exists()
+
+
+def test_without_the_backend_the_start_says_what_builds_it(tmp_path):
+    shutil.copy(programs_folder("release") / "api-fcgi", tmp_path)
+    result = subprocess.run([tmp_path / "api-fcgi"], cwd=tmp_path, env={"DATABASE_URL": "postgresql://a@/b"}, capture_output=True, text=True,
+                            timeout=LIMIT_SECONDS, check=False)
+    assert result.returncode == 1 and "make postgresql builds it" in result.stderr
