@@ -92,6 +92,14 @@ def test_what_either_node_accepts_is_sent_once_by_phones_of_both(nodes):
         phone.close()
 
 
+def test_a_second_process_of_a_node_and_of_the_sender_is_refused(nodes):
+    first = nodes[0]
+    for program, words in (("api-fcgi", "NODE_NAME"), ("ws-broker", "NODE_NAME"), ("webhook-sender", "all nodes")):
+        result = subprocess.run([programs_folder("release") / program], cwd=first.folder, env=first.environment | {"RUNTIME_DIR": "other"},
+                                capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False)
+        assert result.returncode == 1 and words in result.stderr, result
+
+
 def test_clients_are_told_to_come_again_while_the_server_is_away_and_nothing_has_to_be_restarted(nodes, server):
     first, second = nodes
     phone = WorkingPhone(second, name_phone())
@@ -109,14 +117,6 @@ def test_clients_are_told_to_come_again_while_the_server_is_away_and_nothing_has
     second.api.wait_status(after, "sent")
     assert [phone.ids().count(message_id) for message_id in (before, after)] == [1, 1]
     phone.close()
-
-
-def test_a_second_process_of_a_node_and_of_the_sender_is_refused(nodes):
-    first = nodes[0]
-    for program, words in (("api-fcgi", "NODE_NAME"), ("ws-broker", "NODE_NAME"), ("webhook-sender", "all nodes")):
-        result = subprocess.run([programs_folder("release") / program], cwd=first.folder, env=first.environment | {"RUNTIME_DIR": "other"},
-                                capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False)
-        assert result.returncode == 1 and words in result.stderr, result
 
 
 @pytest.mark.parametrize("url, words", [
