@@ -423,6 +423,7 @@ CREATE TABLE webhook_delivery (
     message_id     bytea,
     state          smallint NOT NULL CHECK (state BETWEEN 0 AND 2),
     tries          integer  NOT NULL,
+    was_hurried    smallint NOT NULL DEFAULT 0 CHECK (was_hurried IN (0, 1)),
     created_at_ms  bigint   NOT NULL,
     next_try_ms    bigint   NOT NULL,
     last_try_at_ms bigint   NOT NULL,
