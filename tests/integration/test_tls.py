@@ -93,6 +93,9 @@ def test_there_are_no_session_tickets_and_sessions_are_resumed_all_the_same(secu
     with connect(secure, context) as connection:
         session = connection.session
         assert not session.has_ticket and session.id
+        # nginx answers once its own handshake has ended, and with it the session is stored.
+        connection.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+        assert connection.recv(64)
     again = socket.create_connection(("127.0.0.1", secure.https_port), LIMIT_SECONDS)
     with context.wrap_socket(again, server_hostname="127.0.0.1", session=session) as connection:
         assert connection.session_reused

@@ -31,7 +31,9 @@ static void a_connection_that_the_poll_finds_is_replaced(void **state)
     world_assert_closes(world, id, ERROR_REPLACED);
     poll_finds(world, "phone", world->session); /* until it has gone */
     world_close_session(world, id);
-    assert_non_null(world_take_pending(world, STORE_DEVICE_DISCONNECT));
+    struct store_write *disconnect = world_take_pending(world, STORE_DEVICE_DISCONNECT);
+    assert_non_null(disconnect);
+    world_answer(world, disconnect, ERROR_NONE);
     world_free(world);
 }
 
