@@ -136,9 +136,8 @@ class Dashboard:
         return wait_for(lambda: self.driver.execute_script(FIELD, label), f"the field {label!r}")
 
     def fill(self, label, text):
-        element = self.field(label)
-        element.clear()
-        element.send_keys(text)
+        """By keys alone: of what a script clears the page hears nothing, and would put it back where it is drawn before the first key."""
+        self.field(label).send_keys(Keys.CONTROL + "a" + Keys.NULL, Keys.DELETE, text)
 
     def set(self, label, value):
         """For fields that keys fill differently in each country, such as times."""
