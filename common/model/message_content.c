@@ -62,13 +62,7 @@ bool message_content_is_encrypted(const char *text, size_t *most)
 
 struct sms_segments message_content_most_segments(size_t bytes)
 {
-    enum { UNITS_OF_ONE = 70, UNITS_OF_EACH = 67 };
-    return (struct sms_segments){
-        .encoding = SMS_ENCODING_UCS2,
-        .units = (unsigned)bytes,
-        .segments = bytes <= UNITS_OF_ONE ? 1
-                                          : (unsigned)((bytes + UNITS_OF_EACH - 1) / UNITS_OF_EACH),
-    };
+    return sms_segments_of_units(SMS_ENCODING_UCS2, (unsigned)bytes);
 }
 
 const char *message_content_text(enum message_content content, const char *text)

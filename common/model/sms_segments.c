@@ -111,3 +111,13 @@ struct sms_segments sms_segments_count(const char *text)
         count.segments = count.units > 0;
     return count;
 }
+
+struct sms_segments sms_segments_of_units(enum sms_encoding encoding, unsigned units)
+{
+    unsigned each = encodings[encoding].each;
+    return (struct sms_segments){
+        .encoding = encoding,
+        .units = units,
+        .segments = units <= encodings[encoding].one ? 1 : (units + each - 1) / each,
+    };
+}

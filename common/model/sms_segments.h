@@ -29,4 +29,7 @@ bool sms_segments_has_gsm7(int32_t point);
 /* `text` must be valid UTF-8. Any thread. */
 struct sms_segments sms_segments_count(const char *text);
 
+/* Of at least one unit, each of which may be the last of a segment. Any thread. */
+struct sms_segments sms_segments_of_units(enum sms_encoding encoding, unsigned units);
+
 #endif

@@ -3,6 +3,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/process/database_url.h"
 #include "common/store/backend_loader.h"
 #include "common/store/store_backend.h"
 #include "common/store/store_writer.h"
@@ -23,9 +24,14 @@ struct store {
 static const struct store_backend *const backends[] = {&store_backend_sqlite,
                                                        &store_backend_memory};
 
-/* The backend that the scheme of a DSN asks for; *location is the DSN without it. */
-static const struct store_backend *choose_backend(const char *dsn, const char **location)
+/* The backend that the scheme of a DSN asks for; *location is the DSN without it. NULL with `problem`: it is not installed. */
+static const struct store_backend *choose_backend(const char *dsn, const char **location,
+                                                  char problem[STORE_ERROR_SIZE])
 {
+    if (database_url_is_postgresql(dsn)) {
+        *location = strchr(dsn, ':') + 1;
+        return backend_load_postgresql(problem);
+    }
     *location = dsn;
     for (size_t i = 0; i < ARRAY_LENGTH(backends); i++) {
         size_t length = strlen(backends[i]->name);
@@ -37,19 +43,6 @@ static const struct store_backend *choose_backend(const char *dsn, const char **
     return backends[0];
 }
 
-/* postgres: is another name of it. */
-static bool is_postgresql(const char *dsn, const char **location)
-{
-    static const char *const schemes[] = {"postgresql:", "postgres:"};
-    for (size_t i = 0; i < ARRAY_LENGTH(schemes); i++) {
-        if (strncmp(dsn, schemes[i], strlen(schemes[i])) == 0) {
-            *location = dsn + strlen(schemes[i]);
-            return true;
-        }
-    }
-    return false;
-}
-
 enum error store_open(const struct store_options *options, struct store **result,
                       char problem[STORE_ERROR_SIZE])
 {
@@ -58,9 +51,7 @@ enum error store_open(const struct store_options *options, struct store **result
     if (!store)
         return ERROR_INTERNAL;
     store->options = *options;
-    store->backend = is_postgresql(options->dsn, &location)
-                         ? backend_load_postgresql(problem)
-                         : choose_backend(options->dsn, &location);
+    store->backend = choose_backend(options->dsn, &location, problem);
     if (!store->backend) {
         free(store);
         return ERROR_STORE_UNAVAILABLE;

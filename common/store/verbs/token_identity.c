@@ -20,18 +20,18 @@ static enum error look_up_identity(struct store_transaction *transaction, const 
     return error;
 }
 
-static enum error quarantine(struct store_transaction *transaction, const char *token_id,
-                             const char *device_id)
-{
-    bool changed;
-    return token_state_revoke(transaction, device_id, token_id, DEVICE_TOKEN_QUARANTINED, &changed);
-}
-
 enum error token_identity_quarantine(struct store_transaction *transaction, const char *token_id,
                                      const char *device_id, bool *quarantined)
 {
     return token_state_revoke(transaction, device_id, token_id, DEVICE_TOKEN_QUARANTINED,
                               quarantined);
+}
+
+static enum error quarantine(struct store_transaction *transaction, const char *token_id,
+                             const char *device_id)
+{
+    bool changed;
+    return token_identity_quarantine(transaction, token_id, device_id, &changed);
 }
 
 /* Most connections come from the same phone as the one before: these write nothing. */
