@@ -144,25 +144,6 @@ static bool open_writer(struct store_database *database, char problem[STORE_ERRO
     return connection_begin_pipeline(connection) && add_writer(database);
 }
 
-static void choose_rows(struct store_database *database)
-{
-    database->message_rows = message_cache_rows();
-    database->rows = (struct store_rows){
-        .messages = &database->message_rows,
-        .batches = &sql_batch_rows,
-        .incoming = &sql_incoming_rows,
-        .opt_outs = &sql_opt_out_rows,
-        .events = &sql_event_rows,
-        .devices = &sql_device_rows,
-        .readings = &sql_reading_rows,
-        .access = &sql_access_rows,
-        .webhooks = &sql_webhook_rows,
-        .limits = &sql_limit_rows,
-        .idempotency = &sql_idempotency_rows,
-        .admin = &sql_admin_rows,
-    };
-}
-
 static enum error open_database(const struct store_options *options, const char *location,
                                 struct store_database **result, char problem[STORE_ERROR_SIZE])
 {
@@ -173,7 +154,9 @@ static enum error open_database(const struct store_options *options, const char 
     database->options = options;
     database->handle.connection.timeout_ms = (int)options->timeout_ms;
     database->role.timeout_ms = (int)options->timeout_ms;
-    choose_rows(database);
+    database->message_rows = message_cache_rows();
+    database->rows = sql_store_rows;
+    database->rows.messages = &database->message_rows;
     transaction_init(&database->transaction, database, &database->rows, options);
     if (asprintf(&database->url, "postgresql:%s", location) < 0)
         database->url = NULL;
@@ -539,41 +522,5 @@ const struct store_backend store_backend_postgresql = {
     .transitions = transitions,
     .open_reader = open_reader,
     .close_reader = close_reader,
-    .find_message = queries_find_message,
-    .read_history = queries_read_history,
-    .find_batch = queries_find_batch,
-    .list_batches = queries_list_batches,
-    .find_external_batch = queries_find_external_batch,
-    .read_external_id = queries_read_external_id,
-    .list_external_batches = queries_list_external_batches,
-    .list_messages = queries_list_messages,
-    .find_incoming = queries_find_incoming,
-    .list_inbox = queries_list_inbox,
-    .list_events = queries_list_events,
-    .read_event_range = queries_read_event_range,
-    .find_opt_out = queries_find_opt_out,
-    .list_opt_outs = queries_list_opt_outs,
-    .find_key = queries_find_key,
-    .list_keys = queries_list_keys,
-    .find_token = queries_find_token,
-    .find_hook = queries_find_hook,
-    .list_tokens = queries_list_tokens,
-    .read_webhook_news = queries_read_webhook_news,
-    .list_webhooks = queries_list_webhooks,
-    .find_webhook = queries_find_webhook,
-    .list_due_deliveries = queries_list_due_deliveries,
-    .list_deliveries = queries_list_deliveries,
-    .read_sending = queries_read_sending,
-    .list_devices = queries_list_devices,
-    .summarize_devices = queries_summarize_devices,
-    .count_lanes = queries_count_lanes,
-    .poll_work = queries_poll_work,
-    .find_device = queries_find_device,
-    .list_readings = queries_list_readings,
-    .device_is_known = queries_device_is_known,
-    .group_is_known = queries_group_is_known,
-    .list_happenings = queries_list_happenings,
-    .find_times = queries_find_times,
-    .count_accepted = queries_count_accepted,
-    .read_statistics = queries_read_statistics,
+    SQL_QUERIES,
 };

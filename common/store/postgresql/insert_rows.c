@@ -1,5 +1,4 @@
 /* New messages: many in one statement, which has an array for each column. */
-#include "common/base/log.h"
 #include "common/store/postgresql/database.h"
 #include "common/store/postgresql/own_rows.h"
 #include "common/store/postgresql/value.h"
@@ -134,9 +133,8 @@ static struct statement *bind_arrays(struct store_database *database, size_t col
     return insert;
 }
 
-/* *taken: another message has the key, and nothing was inserted. */
-static enum error insert_at(struct store_database *database, const struct message *message,
-                            const struct message_place *place, int64_t seq, bool *taken)
+enum error insert_rows_at(struct store_database *database, const struct message *message,
+                          const struct message_place *place, int64_t seq, bool *taken)
 {
     bool failed;
     size_t column_count = begin_arrays(database, place, 1);
@@ -147,25 +145,6 @@ static enum error insert_at(struct store_database *database, const struct messag
                               : statement_read_integer(&database->handle, insert, &inserted);
     *taken = error == ERROR_NONE && inserted == 0;
     return error;
-}
-
-/* The key may be taken by an id that another process made at the same time: the next key is used then. */
-static enum error insert_one(struct store_database *database, const struct message *message,
-                             const struct message_place *place)
-{
-    int64_t seq = message_id_seq(&message->id);
-    struct message_row row;
-    bool taken, known = false;
-    enum error error = insert_at(database, message, place, seq, &taken);
-    if (error != ERROR_NONE || !taken)
-        return error;
-    error = message_rows_find(database, &message->id, &row, &known);
-    if (error == ERROR_NONE && !known && seq < INT64_MAX)
-        error = insert_at(database, message, place, seq + 1, &taken);
-    if (error != ERROR_NONE || !taken)
-        return error;
-    log_error("the id of a message is taken");
-    return ERROR_INTERNAL;
 }
 
 /* Only sent: if a key is taken the transaction fails, and its second attempt is careful. */
@@ -214,7 +193,7 @@ enum error insert_rows_many(struct store_database *database, const struct messag
         return send_arrays(database, column_count, count);
     }
     for (size_t i = 0; i < count && error == ERROR_NONE; i++)
-        error = insert_one(database, &messages[i], &places[i]);
+        error = message_rows_insert(database, &messages[i], &places[i]);
     return error;
 }
 
@@ -232,7 +211,7 @@ enum error insert_rows_one(struct store_database *database, const struct message
                            const struct message_place *place)
 {
     if (!database->enqueue || place || database->is_careful)
-        return insert_one(database, message, place);
+        return message_rows_insert(database, message, place);
     if (!message->text || !*message->text || !*message->phone_number)
         return ERROR_INTERNAL; /* what the schema refuses must not fail the others */
     if (has_waiting(database, message_id_seq(&message->id)))

@@ -1,5 +1,6 @@
 /* Messages and their events. */
 #include "common/store/sql/message_rows.h"
+#include "common/base/log.h"
 #include "common/store/sql/backend.h"
 #include "common/store/sql/queries.h"
 #include "common/store/sql/rows.h"
@@ -381,6 +382,24 @@ static enum error read_queued_since(struct store_database *database, int64_t now
     struct statement *select = get(database, FIND_QUEUED_SINCE);
     statement_bind_integer(select, FIELD_NOW_MS, now_ms);
     return statement_read_integer(&database->handle, select, since_ms);
+}
+
+enum error message_rows_insert(struct store_database *database, const struct message *message,
+                               const struct message_place *place)
+{
+    int64_t seq = message_id_seq(&message->id);
+    struct message_row row;
+    bool taken, known = false;
+    enum error error = insert_rows_at(database, message, place, seq, &taken);
+    if (error != ERROR_NONE || !taken)
+        return error;
+    error = message_rows_find(database, &message->id, &row, &known);
+    if (error == ERROR_NONE && !known && seq < INT64_MAX)
+        error = insert_rows_at(database, message, place, seq + 1, &taken);
+    if (error != ERROR_NONE || !taken)
+        return error;
+    log_error("the id of a message is taken");
+    return ERROR_INTERNAL;
 }
 
 const struct message_rows sql_message_rows = {

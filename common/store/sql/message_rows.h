@@ -20,7 +20,15 @@ MUST_CHECK enum error message_rows_find(struct store_database *database,
                                         const struct message_id *id, struct message_row *row,
                                         bool *found);
 
-/* insert_rows.c: new messages. See struct message_rows. */
+/* Inserts one message. The key may be taken by an id that another process made at the same time: the next key is used then. */
+MUST_CHECK enum error message_rows_insert(struct store_database *database,
+                                          const struct message *message,
+                                          const struct message_place *place);
+
+/* insert_rows.c of the backend. *taken: another message has the key, and nothing was inserted. `place` is NULL without options. */
+MUST_CHECK enum error insert_rows_at(struct store_database *database, const struct message *message,
+                                     const struct message_place *place, int64_t seq, bool *taken);
+/* New messages. See struct message_rows. */
 enum error insert_rows_one(struct store_database *database, const struct message *message,
                            const struct message_place *place);
 enum error insert_rows_many(struct store_database *database, const struct message messages[],

@@ -1,4 +1,4 @@
-/* The reads of the store in SQLite; store_backend.h specifies them. */
+/* The reads of a store in SQL; store_backend.h specifies them. */
 #ifndef COMMON_STORE_SQL_QUERIES_H
 #define COMMON_STORE_SQL_QUERIES_H
 
@@ -127,5 +127,28 @@ MUST_CHECK enum error queries_read_stuck(struct handle *handle, int64_t since_ms
 /* Adds the counts in the rows of a select to those of their statuses. */
 MUST_CHECK enum error queries_read_counts(struct handle *handle, struct statement *select,
                                           int64_t counts[MESSAGE_STATUS_COUNT]);
+
+/* For the struct store_backend of each. */
+#define SQL_QUERIES                                                                                \
+    .find_message = queries_find_message, .read_history = queries_read_history,                    \
+    .find_batch = queries_find_batch, .list_batches = queries_list_batches,                        \
+    .find_external_batch = queries_find_external_batch,                                            \
+    .read_external_id = queries_read_external_id,                                                  \
+    .list_external_batches = queries_list_external_batches,                                        \
+    .list_messages = queries_list_messages, .find_incoming = queries_find_incoming,                \
+    .list_inbox = queries_list_inbox, .list_events = queries_list_events,                          \
+    .read_event_range = queries_read_event_range, .find_opt_out = queries_find_opt_out,            \
+    .list_opt_outs = queries_list_opt_outs, .find_key = queries_find_key,                          \
+    .list_keys = queries_list_keys, .find_token = queries_find_token,                              \
+    .find_hook = queries_find_hook, .list_tokens = queries_list_tokens,                            \
+    .read_webhook_news = queries_read_webhook_news, .list_webhooks = queries_list_webhooks,        \
+    .find_webhook = queries_find_webhook, .list_due_deliveries = queries_list_due_deliveries,      \
+    .list_deliveries = queries_list_deliveries, .read_sending = queries_read_sending,              \
+    .list_devices = queries_list_devices, .summarize_devices = queries_summarize_devices,          \
+    .count_lanes = queries_count_lanes, .poll_work = queries_poll_work,                            \
+    .find_device = queries_find_device, .device_is_known = queries_device_is_known,                \
+    .group_is_known = queries_group_is_known, .list_readings = queries_list_readings,              \
+    .list_happenings = queries_list_happenings, .find_times = queries_find_times,                  \
+    .count_accepted = queries_count_accepted, .read_statistics = queries_read_statistics
 
 #endif

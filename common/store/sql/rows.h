@@ -17,10 +17,16 @@ extern const struct webhook_rows sql_webhook_rows;
 extern const struct limit_rows sql_limit_rows;
 extern const struct idempotency_rows sql_idempotency_rows;
 extern const struct admin_rows sql_admin_rows;
+/* All of them. */
+extern const struct store_rows sql_store_rows;
 
 /* Event rows of the backend: binds the id of a new event where the statement does not make it itself. */
 MUST_CHECK enum error event_rows_bind_next_id(struct store_database *database,
                                               struct statement *insert);
+/* As of struct event_rows. */
+enum error event_rows_insert_for_broker(struct store_database *database, enum event_type type,
+                                        const struct message_id *broker, int64_t now_ms,
+                                        int64_t *count);
 /* The id of the newest event, also one of this transaction. */
 MUST_CHECK enum error event_rows_last_id(struct store_database *database, int64_t *event_id);
 

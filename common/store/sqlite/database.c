@@ -22,21 +22,6 @@ enum {
     CAREFUL_MS = 60000,
 };
 
-static const struct store_rows rows = {
-    .messages = &sql_message_rows,
-    .batches = &sql_batch_rows,
-    .incoming = &sql_incoming_rows,
-    .opt_outs = &sql_opt_out_rows,
-    .events = &sql_event_rows,
-    .devices = &sql_device_rows,
-    .readings = &sql_reading_rows,
-    .access = &sql_access_rows,
-    .webhooks = &sql_webhook_rows,
-    .limits = &sql_limit_rows,
-    .idempotency = &sql_idempotency_rows,
-    .admin = &sql_admin_rows,
-};
-
 /* ---- Opening ---- */
 
 /* Prefers the writer: a stream of reads cannot keep it out. */
@@ -115,7 +100,7 @@ static enum error open_database(const struct store_options *options, const char 
     database->disk.min_free_bytes = options->min_free_bytes;
     database->idempotency.most = options->unindexed_keys;
     init_reading(&database->reading);
-    transaction_init(&database->transaction, database, &rows, options);
+    transaction_init(&database->transaction, database, &sql_store_rows, options);
     if (!database_path_resolve(location, database->path, problem) ||
         (options->role &&
          !process_lock_take(database->path, options->role, options->runtime_dir, problem)) ||
@@ -418,41 +403,5 @@ const struct store_backend store_backend_sqlite = {
     .transitions = transitions,
     .open_reader = open_reader,
     .close_reader = close_reader,
-    .find_message = queries_find_message,
-    .read_history = queries_read_history,
-    .find_batch = queries_find_batch,
-    .list_batches = queries_list_batches,
-    .find_external_batch = queries_find_external_batch,
-    .read_external_id = queries_read_external_id,
-    .list_external_batches = queries_list_external_batches,
-    .list_messages = queries_list_messages,
-    .find_incoming = queries_find_incoming,
-    .list_inbox = queries_list_inbox,
-    .list_events = queries_list_events,
-    .read_event_range = queries_read_event_range,
-    .find_opt_out = queries_find_opt_out,
-    .list_opt_outs = queries_list_opt_outs,
-    .find_key = queries_find_key,
-    .list_keys = queries_list_keys,
-    .find_token = queries_find_token,
-    .find_hook = queries_find_hook,
-    .list_tokens = queries_list_tokens,
-    .read_webhook_news = queries_read_webhook_news,
-    .list_webhooks = queries_list_webhooks,
-    .find_webhook = queries_find_webhook,
-    .list_due_deliveries = queries_list_due_deliveries,
-    .list_deliveries = queries_list_deliveries,
-    .read_sending = queries_read_sending,
-    .list_devices = queries_list_devices,
-    .summarize_devices = queries_summarize_devices,
-    .count_lanes = queries_count_lanes,
-    .poll_work = queries_poll_work,
-    .find_device = queries_find_device,
-    .device_is_known = queries_device_is_known,
-    .group_is_known = queries_group_is_known,
-    .list_readings = queries_list_readings,
-    .list_happenings = queries_list_happenings,
-    .find_times = queries_find_times,
-    .count_accepted = queries_count_accepted,
-    .read_statistics = queries_read_statistics,
+    SQL_QUERIES,
 };

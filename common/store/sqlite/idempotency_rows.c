@@ -1,29 +1,18 @@
 /* Idempotency keys and the answers to their requests. The newest are looked up in memory (idempotency_index.h). */
+#include "common/store/sql/idempotency_rows.h"
 #include "common/store/sqlite/database.h"
 #include "common/store/sqlite/own_rows.h"
-
-#include <string.h>
 
 static struct statement *get(struct store_database *database, enum statement_id id)
 {
     return statement_get(&database->handle, id);
 }
 
-static bool has_key(const struct store_write *write, const struct store_idempotency *idempotency)
-{
-    const struct store_idempotency *other = write->enqueue.idempotency;
-    return other && strcmp(other->key, idempotency->key) == 0 &&
-           strcmp(other->key_id, idempotency->key_id) == 0;
-}
-
 /* A key whose message waits for others is stored with it, or not at all. */
 static enum error insert_if_waiting(struct store_database *database,
                                     const struct store_idempotency *idempotency)
 {
-    size_t i = 0;
-    while (i < database->waiting_count && !has_key(database->waiting[i], idempotency))
-        i++;
-    if (i == database->waiting_count)
+    if (!idempotency_rows_key_waits(database, idempotency))
         return ERROR_NONE;
     enum error error = insert_rows_waiting(database);
     database->transaction.lost |= error != ERROR_NONE;
@@ -39,12 +28,6 @@ static int64_t hash_of_key(const struct store_idempotency *idempotency)
     for (size_t i = 0; i < sizeof(number); i++)
         number = number << 8 | hash[i];
     return (int64_t)number;
-}
-
-static void bind_key(struct statement *statement, const struct store_idempotency *idempotency)
-{
-    statement_bind_text(statement, FIELD_KEY_ID, idempotency->key_id);
-    statement_bind_text(statement, FIELD_KEY, idempotency->key);
 }
 
 /* ---- The index ---- */
@@ -128,29 +111,6 @@ enum error idempotency_rows_flush(struct store_database *database)
 
 /* ---- Rows ---- */
 
-static enum error read_answer(const struct statement *select, struct store_answer *answer)
-{
-    answer->status = (int)statement_integer(select, FIELD_STATUS);
-    statement_text(select, FIELD_LOCATION, answer->location, sizeof(answer->location));
-    buffer_clear(&answer->body);
-    statement_append_blob(select, FIELD_ANSWER, &answer->body);
-    return answer->body.failed ? ERROR_INTERNAL : ERROR_NONE;
-}
-
-static enum error find_by(struct store_database *database, struct statement *select,
-                          struct store_idempotency *idempotency,
-                          unsigned char request_hash[SECRET_HASH_BYTES], bool *found)
-{
-    bind_key(select, idempotency);
-    enum error error = statement_step(&database->handle, select, found);
-    if (error == ERROR_NONE && *found)
-        error = statement_hash(select, FIELD_HASH, request_hash)
-                    ? read_answer(select, &idempotency->answer)
-                    : ERROR_INTERNAL;
-    statement_reset(select);
-    return error;
-}
-
 static enum error find(struct store_database *database, struct store_idempotency *idempotency,
                        unsigned char request_hash[SECRET_HASH_BYTES], bool *found)
 {
@@ -166,32 +126,26 @@ static enum error find(struct store_database *database, struct store_idempotency
         (entry = idempotency_index_find(&database->idempotency, idempotency->key_hash, &place))) {
         struct statement *select = get(database, FIND_IDEMPOTENCY_BY_ID);
         statement_bind_integer(select, FIELD_ID, entry->id);
-        error = find_by(database, select, idempotency, request_hash, found);
+        error = idempotency_rows_find_by(database, select, idempotency, request_hash, found);
     }
     if (error != ERROR_NONE || *found)
         return error;
     struct statement *select = get(database, FIND_IDEMPOTENCY);
     statement_bind_integer(select, FIELD_KEY_HASH, idempotency->key_hash);
-    return find_by(database, select, idempotency, request_hash, found);
+    return idempotency_rows_find_by(database, select, idempotency, request_hash, found);
 }
 
 enum error idempotency_rows_insert(struct store_database *database,
                                    const struct store_idempotency *idempotency, int64_t now_ms)
 {
-    const struct store_answer *answer = &idempotency->answer;
     struct idempotency_index *index = &database->idempotency;
     int64_t id = index->last_id + 1;
     if (!index->read) /* the write has looked for its key first */
         return ERROR_INTERNAL;
     struct statement *insert = get(database, INSERT_IDEMPOTENCY);
-    bind_key(insert, idempotency);
+    idempotency_rows_bind(insert, idempotency, now_ms);
     statement_bind_integer(insert, FIELD_ID, id);
     statement_bind_integer(insert, FIELD_KEY_HASH, idempotency->key_hash);
-    statement_bind_hash(insert, FIELD_HASH, idempotency->request_hash);
-    statement_bind_integer(insert, FIELD_CREATED_AT_MS, now_ms);
-    statement_bind_integer(insert, FIELD_STATUS, answer->status);
-    statement_bind_text(insert, FIELD_LOCATION, answer->location);
-    statement_bind_blob(insert, FIELD_ANSWER, answer->body.data, (int)answer->body.length);
     enum error error = statement_run(&database->handle, insert);
     if (error == ERROR_NONE && !idempotency_index_add(index, idempotency->key_hash, id))
         error = ERROR_INTERNAL;
@@ -203,27 +157,15 @@ enum error idempotency_rows_insert(struct store_database *database,
 static enum error insert(struct store_database *database,
                          const struct store_idempotency *idempotency, int64_t now_ms)
 {
-    size_t waiting = database->waiting_count;
-    if (database->enqueue && waiting > 0 && database->waiting[waiting - 1] == database->enqueue)
+    if (idempotency_rows_message_waits(database))
         return ERROR_NONE;
     enum error error = idempotency_rows_insert(database, idempotency, now_ms);
     database->transaction.lost |= error != ERROR_NONE && database->enqueue;
     return error;
 }
 
-static enum error remove_old(struct store_database *database, int64_t before_ms, int64_t limit,
-                             int64_t *count)
-{
-    struct statement *delete = get(database, REMOVE_IDEMPOTENCY);
-    statement_bind_integer(delete, FIELD_BEFORE_MS, before_ms);
-    statement_bind_integer(delete, FIELD_LIMIT, limit);
-    enum error error = statement_run(&database->handle, delete);
-    *count = error == ERROR_NONE ? statement_changes(&database->handle) : 0;
-    return error;
-}
-
 const struct idempotency_rows sql_idempotency_rows = {
     .find = find,
     .insert = insert,
-    .remove_old = remove_old,
+    .remove_old = idempotency_rows_remove_old,
 };

@@ -1,5 +1,4 @@
 /* New messages, one by one and in groups. */
-#include "common/base/log.h"
 #include "common/store/sql/message_rows.h"
 #include "common/store/sqlite/database.h"
 #include "common/store/sqlite/own_rows.h"
@@ -99,8 +98,8 @@ static enum error insert_with_options(struct store_database *database,
     return run_insert(database, INSERT_MESSAGE_WITH_OPTIONS, taken);
 }
 
-static enum error insert_at(struct store_database *database, const struct message *message,
-                            const struct message_place *place, int64_t seq, bool *taken)
+enum error insert_rows_at(struct store_database *database, const struct message *message,
+                          const struct message_place *place, int64_t seq, bool *taken)
 {
     return place ? insert_with_options(database, message, place, seq, taken)
                  : insert_plain(database, message, seq, taken);
@@ -116,25 +115,6 @@ static enum error insert_group(struct store_database *database, bool *taken)
         at = bind_new_row(insert->stmt, at, message, message_id_seq(&message->id));
     }
     return run_insert(database, INSERT_MESSAGES, taken);
-}
-
-/* The key may be taken by an id that another process made at the same time: the next key is used then. */
-static enum error insert_one(struct store_database *database, const struct message *message,
-                             const struct message_place *place)
-{
-    int64_t seq = message_id_seq(&message->id);
-    struct message_row row;
-    bool taken, known = false;
-    enum error error = insert_at(database, message, place, seq, &taken);
-    if (error != ERROR_NONE || !taken)
-        return error;
-    error = message_rows_find(database, &message->id, &row, &known);
-    if (error == ERROR_NONE && !known && seq < INT64_MAX)
-        error = insert_at(database, message, place, seq + 1, &taken);
-    if (error != ERROR_NONE || !taken)
-        return error;
-    log_error("the id of a message is taken");
-    return ERROR_INTERNAL;
 }
 
 /* A message that could not be inserted has no key either. */
@@ -156,7 +136,7 @@ enum error insert_rows_waiting(struct store_database *database)
         error = insert_group(database, &one_by_one);
     for (size_t i = 0; i < count && one_by_one && error == ERROR_NONE; i++) {
         struct store_write *write = database->waiting[i];
-        write->result = insert_one(database, write->enqueue.message, NULL);
+        write->result = message_rows_insert(database, write->enqueue.message, NULL);
         if (write->result != ERROR_NONE)
             error = transaction_refund(&database->transaction, write);
     }
@@ -190,7 +170,7 @@ enum error insert_rows_many(struct store_database *database, const struct messag
         if (size == INSERT_GROUP_SIZE)
             error = insert_group_with_options(database, messages + i, places + i, &one_by_one);
         for (size_t j = i; j < i + size && one_by_one && error == ERROR_NONE; j++)
-            error = insert_one(database, &messages[j], &places[j]);
+            error = message_rows_insert(database, &messages[j], &places[j]);
     }
     return error;
 }
@@ -200,7 +180,7 @@ enum error insert_rows_one(struct store_database *database, const struct message
                            const struct message_place *place)
 {
     if (!database->enqueue || place)
-        return insert_one(database, message, place);
+        return message_rows_insert(database, message, place);
     if (!message->text || !*message->text || !*message->phone_number)
         return ERROR_INTERNAL;
     if (database->waiting_count == INSERT_GROUP_SIZE) {

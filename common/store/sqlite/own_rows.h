@@ -16,8 +16,6 @@ MUST_CHECK enum error idempotency_rows_insert(struct store_database *database,
 /* Merges some of the newest keys into their index, at the end of a transaction that has used them. */
 MUST_CHECK enum error idempotency_rows_flush(struct store_database *database);
 
-/* The id of a new event, which is database->last_event_id then. */
-MUST_CHECK enum error event_rows_next_id(struct store_database *database);
 /* Writes the id of the last event of the transaction. */
 MUST_CHECK enum error event_rows_flush(struct store_database *database);
 

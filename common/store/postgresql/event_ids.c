@@ -1,0 +1,34 @@
+/* The ids of events: a sequence numbers them. */
+#include "common/store/postgresql/database.h"
+#include "common/store/postgresql/own_rows.h"
+
+static struct statement *get(struct store_database *database, enum statement_id id)
+{
+    return statement_get(&database->handle, id);
+}
+
+enum error event_rows_bind_next_id(struct store_database *database, struct statement *insert)
+{
+    (void)database;
+    (void)insert; /* its default */
+    return ERROR_NONE;
+}
+
+enum error event_rows_last_id(struct store_database *database, int64_t *event_id)
+{
+    *event_id = 0;
+    return statement_read_integer(&database->handle, get(database, READ_LAST_EVENT), event_id);
+}
+
+enum error event_rows_insert_for_broker(struct store_database *database, enum event_type type,
+                                        const struct message_id *broker, int64_t now_ms,
+                                        int64_t *count)
+{
+    struct statement *insert = get(database, INSERT_EVENTS_FOR_BROKER);
+    statement_bind_integer(insert, FIELD_TYPE, type);
+    statement_bind_integer(insert, FIELD_AT_MS, now_ms);
+    statement_bind_id(insert, FIELD_BROKER, broker);
+    enum error error = statement_run(&database->handle, insert);
+    *count = error == ERROR_NONE ? statement_changes(&database->handle) : 0;
+    return error;
+}
