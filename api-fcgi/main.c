@@ -49,6 +49,15 @@ static void wake_worker(void *context)
     fcgi_server_wake(hooks->server);
 }
 
+/* Keys that another node has revoked are in no worker's cache from then on. */
+static void notified(void *context, unsigned topics, bool same_node)
+{
+    (void)context;
+    (void)same_node;
+    if (topics & STORE_TOPIC_KEYS)
+        atomic_fetch_add(&api.key_revocations, 1);
+}
+
 /* Fills in what needs no store. */
 static void prepare_api(const struct settings *settings)
 {
@@ -65,6 +74,18 @@ static void prepare_api(const struct settings *settings)
         program_fail("not enough memory", "for API keys and codes");
     if (!acceptance_rules_load(&api.acceptance_rules, settings, problem))
         program_fail("cannot parse the prefixes", problem);
+}
+
+static void start_threads(const struct settings *settings, struct hooks *hooks)
+{
+    api.readiness = readiness_start(api.store, settings->store_timeout_ms, wake_worker, hooks);
+    if (!api.readiness)
+        program_fail("cannot start the readiness probe", "not enough memory or threads");
+    api.slow_reads = slow_reads_start(&api, wake_worker, hooks);
+    if (!api.slow_reads)
+        program_fail("cannot start the threads of lists", "not enough memory or threads");
+    if (!store_listen(api.store, notified, NULL))
+        program_fail("cannot listen to other nodes", "not enough memory or threads");
 }
 
 /* Commits open writes and frees everything; or exits, with the connections open for the next process. */
@@ -141,12 +162,7 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     hooks.server = server;
-    api.readiness = readiness_start(api.store, settings.store_timeout_ms, wake_worker, &hooks);
-    if (!api.readiness)
-        program_fail("cannot start the readiness probe", "not enough memory or threads");
-    api.slow_reads = slow_reads_start(&api, wake_worker, &hooks);
-    if (!api.slow_reads)
-        program_fail("cannot start the threads of lists", "not enough memory or threads");
+    start_threads(&settings, &hooks);
 
     log_info("serving", LOG_TEXT("socket", socket_path), LOG_TEXT("database", database));
     program_notify_ready();

@@ -109,6 +109,11 @@ static void completed(void *context)
     ws_server_committed(*server);
 }
 
+static void notified(void *context, unsigned topics, bool same_node)
+{
+    ws_server_notified(context, topics, same_node);
+}
+
 static void warn_of_limits(void *context, const char *sentence)
 {
     (void)context;
@@ -191,6 +196,8 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     }
 
+    if (!store_listen(store, notified, server))
+        program_fail("the broker cannot start", "no thread for notifications");
     log_info("serving", LOG_TEXT("socket", socket_path), LOG_TEXT("database", database),
              LOG_NUMBER("max_phones", max_sessions));
     metrics_publish(metrics, metrics_path); /* the store's lock says that it is the only broker */

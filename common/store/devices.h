@@ -70,7 +70,8 @@ struct store_connect_device {
     struct send_budget send_budget; /* out: of the device, by the wall clock */
     /* Out: two phones use the token, which is revoked now; the device is not connected, and nothing else is filled in. */
     bool quarantined;
-    bool polled;                        /* holder.assured too; `info` and `entries` are not used */
+    bool superseded_another; /* out: its last connection, on another broker, which is to end it */
+    bool polled;             /* holder.assured too; `info` and `entries` are not used */
     struct polled_device polled_device; /* out, if so */
 };
 

@@ -137,6 +137,12 @@ int64_t store_backoff_ms(unsigned failures, double jitter)
     return most / 2 + (int64_t)(jitter * (double)(most / 2));
 }
 
+bool store_listen(struct store *store,
+                  void (*notified)(void *context, unsigned topics, bool same_node), void *context)
+{
+    return !store->backend->listen || store->backend->listen(store->database, notified, context);
+}
+
 struct waiter {
     pthread_mutex_t lock;
     pthread_cond_t wake;

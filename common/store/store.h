@@ -157,6 +157,14 @@ struct store_write {
     struct store_write *next;
 };
 
+/* Where a commit has left something for other processes: bits. */
+enum store_topic {
+    STORE_TOPIC_MESSAGES = 1, /* messages to claim */
+    STORE_TOPIC_WORK = 2,     /* what store_poll_work finds */
+    STORE_TOPIC_KEYS = 4,     /* an API key was revoked */
+    STORE_TOPICS = 7,
+};
+
 /* A committed transition of a message, for the log. */
 struct store_transition {
     enum transition_reason reason;
@@ -179,8 +187,8 @@ struct store_options {
        predecessor that is stopping. Until the process ends. NULL: any number of processes. */
     const char *role;
     const char *runtime_dir; /* with a role: tells people which process it is */
-    const char *node;        /* with a role and PostgreSQL: whose process it is; NULL: this host's */
-    bool must_exist; /* a database that is missing is not created: only the gateway creates one */
+    const char *node; /* with a role and PostgreSQL: whose process it is; NULL: this host's */
+    bool must_exist;  /* a database that is missing is not created: only the gateway creates one */
     int64_t timeout_ms;     /* after this time a write that could not start, or a read, fails */
     int64_t max_wal_bytes;  /* while a reader holds the write-ahead log above this, new messages and
                               probes are refused: ERROR_WAL_FULL; 0: no bound */
@@ -231,6 +239,16 @@ enum error store_run(struct store *store, struct store_write *write);
 /* Whether the running transaction has taken `limit_ms` longer than it may wait for others: the disk, or the thread,
    hangs. Any thread; does not block. */
 MUST_CHECK bool store_is_stuck(struct store *store, int64_t limit_ms);
+
+/*
+ * Calls `notified` from now on, until store_close, when processes of other nodes have committed something; `topics` says what
+ * to look at. It is a hint as the doorbell's (common/process/doorbell.h): several commits may share one, and what came while
+ * the database could not be reached is told as all topics at once. `same_node`: the process has options.node, too. On a thread
+ * of the store's own, which it must not block. Once for a store. True, without any call, for databases that one host has.
+ */
+MUST_CHECK bool store_listen(struct store *store,
+                             void (*notified)(void *context, unsigned topics, bool same_node),
+                             void *context);
 
 /* For the reads of the headers above: ERROR_STORE_BUSY when one takes too long. */
 MUST_CHECK enum error store_reader_open(struct store *store, struct store_reader **reader);

@@ -78,6 +78,10 @@ struct store_backend {
     const struct store_transition *(*transitions)(const struct store_database *database,
                                                   size_t *count);
 
+    /* store_listen. NULL where all processes of the database are on one host, whose doorbell tells them. */
+    bool (*listen)(struct store_database *database,
+                   void (*notified)(void *context, unsigned topics, bool same_node), void *context);
+
     /* A read holds its view of the database no longer than options.timeout_ms: ERROR_STORE_BUSY. */
     enum error (*open_reader)(struct store_database *database,
                               struct store_database_reader **reader,
@@ -176,6 +180,9 @@ struct store_backend {
     enum error (*read_statistics)(struct store_database_reader *reader, int64_t stuck_for_ms,
                                   struct store_statistics *statistics);
 };
+
+/* The topics of a write that has succeeded, but for messages that it has returned to the queue. */
+unsigned store_write_topics(const struct store_write *write);
 
 /* For list_devices: what a page has taken so far. */
 struct store_device_page_size {

@@ -120,29 +120,6 @@ static void complete_late(struct store_writer *writer)
     } while (count == STORE_MAX_BATCH);
 }
 
-static bool is_replayed(const struct store_idempotency *idempotency)
-{
-    return idempotency && idempotency->replayed;
-}
-
-static bool is_work_for_the_broker(const struct store_write *write)
-{
-    return (write->verb == STORE_ENQUEUE && !is_replayed(write->enqueue.idempotency)) ||
-           (write->verb == STORE_ENQUEUE_BATCH && !is_replayed(write->enqueue_batch.idempotency)) ||
-           (write->verb == STORE_RESEND && !is_replayed(write->resend.idempotency)) ||
-           (write->verb == STORE_CANCEL && write->cancel.asked) ||
-           (write->verb == STORE_POLL_MESSAGES &&
-            (write->poll_messages.accepted > 0 || write->poll_messages.quarantined)) ||
-           (write->verb == STORE_REPORT_POLLED && write->report_polled.changed > 0) ||
-           (write->verb == STORE_NOTE_POLLED &&
-            (write->note_polled.changed || write->note_polled.quarantined)) ||
-           (write->verb == STORE_CANCEL_BATCH && write->cancel_batch.asked > 0) ||
-           write->verb == STORE_PAIR || write->verb == STORE_CREATE_TOKEN ||
-           (write->verb == STORE_REVOKE_TOKEN && write->revoke_token.changed) ||
-           (write->verb == STORE_CONFIGURE_DEVICE && write->configure.changed) ||
-           (write->verb == STORE_SET_SENDING && !write->set_sending.pause);
-}
-
 /* Before the first `count` of the batch are completed: then they are their submitters' again. */
 static void note_work_for_the_broker(struct store_writer *writer, size_t count)
 {
@@ -150,7 +127,8 @@ static void note_work_for_the_broker(struct store_writer *writer, size_t count)
         return;
     for (size_t i = 0; i < count; i++) {
         const struct store_write *write = writer->batch.writes[i];
-        if (write->result == ERROR_NONE && is_work_for_the_broker(write)) {
+        if (write->result == ERROR_NONE &&
+            (store_write_topics(write) & (STORE_TOPIC_MESSAGES | STORE_TOPIC_WORK))) {
             writer->wake_due_since_us = clock_monotonic_us();
             return;
         }

@@ -3,9 +3,11 @@
 import itertools
 import shutil
 import subprocess
+import time
 
 import pytest
 
+from harness.api import Api
 from harness.gateway import programs_folder
 from harness.phone import Phone, WorkingPhone
 from harness.postgresql import Server
@@ -29,9 +31,10 @@ def server():
 
 @pytest.fixture(scope="module")
 def nodes(server, module_gateway):
-    """Two nodes of one database; the first delivers its events to webhooks."""
+    """Two nodes of one database, which hear of each other's commits or not at all: no sweep comes before the end. The first
+    delivers its events to webhooks."""
     url = server.make_database("sms")
-    first, second = (module_gateway(DATABASE_URL=url, NODE_NAME=name, WEBHOOK_LOOPBACK="allowed", SWEEP_INTERVAL_SECONDS=1,
+    first, second = (module_gateway(DATABASE_URL=url, NODE_NAME=name, WEBHOOK_LOOPBACK="allowed", SWEEP_INTERVAL_SECONDS=3600,
                                     STORE_TIMEOUT_MS=1500, PRESENCE_LEASE_SECONDS=5)
                      for name in ("alpha", "beta"))
     first.start()
@@ -90,6 +93,57 @@ def test_what_either_node_accepts_is_sent_once_by_phones_of_both(nodes):
     assert sorted(got) == sorted(sent)
     for phone in phones:
         phone.close()
+
+
+def test_a_message_reaches_a_phone_of_the_other_node_at_once_also_when_the_doorbells_have_lost_their_connections(nodes):
+    first, second = nodes
+    phone = WorkingPhone(second, name_phone())
+    for text in ("first", "then", "again"):
+        message_id = first.api.send("+4915112345678", text)["message_id"]
+        first.api.wait_status(message_id, "sent")
+        ended = first.query("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                            " WHERE datname = 'sms' AND application_name = 'sms-gateway doorbell'")[0][0]
+        assert ended >= 4  # an API and a broker of each node
+    assert [frame["message"] for frame in phone.received] == ["first", "then", "again"]
+    phone.close()
+
+
+def test_a_phone_that_connects_to_the_other_node_is_closed_on_the_first_at_once(nodes):
+    times = []
+    for older, newer in (nodes, nodes[::-1], nodes):
+        device_id = name_phone()
+        left = Phone(older, device_id)
+        phone = Phone(newer, device_id)
+        began = time.monotonic()
+        assert left.closed()[0] == 4001
+        times.append(time.monotonic() - began)
+        message_id = older.api.send("+4915112345678", "Hello", device_id=device_id)["message_id"]
+        assert phone.receive_sms()["message_id"] == message_id
+        phone.report(message_id, "sent")
+        newer.api.wait_status(message_id, "sent")
+        phone.close()
+    assert min(times) < 0.4, times  # a broker that is told nothing looks every other second
+
+
+def test_a_key_that_one_node_revokes_is_refused_by_the_other_at_once(nodes):
+    first, second = nodes
+    times = []
+    for _ in range(3):
+        key = first.make_key("read")
+        api = Api(second.url, lambda key=key: key)
+        assert api.get("/api/sms?limit=1").status_code == 200  # in a cache of the second from now on
+        assert first.api.request("DELETE", f"/api/keys/{key[4:16]}").status_code == 200
+        began = time.monotonic()
+        wait_for(lambda api=api: api.get("/api/sms?limit=1").status_code == 401, "the key to be refused")
+        times.append(time.monotonic() - began)
+        api.close()
+    assert min(times) < 0.3, times
+
+
+def test_a_token_that_one_node_revokes_closes_its_phone_on_the_other(nodes):
+    phone = Phone(nodes[1], name_phone())
+    assert nodes[0].api.request("DELETE", f"/api/devices/{phone.device_id}").status_code == 200
+    assert phone.closed()[0] == 4003
 
 
 def test_a_second_process_of_a_node_and_of_the_sender_is_refused(nodes):

@@ -56,6 +56,46 @@ static void a_stream_that_the_poll_finds_is_set_aside(void **state)
     world_free(world);
 }
 
+/* As early as it may: the doorbell leaves it to the next tick. */
+static void work_that_another_node_tells_of_is_polled_for_soon(void **state)
+{
+    (void)state;
+    struct world *world = world_new(&default_options);
+    world_advance(world, 2000);
+    world_answer_all(world);
+    broker_notified(world->broker, STORE_TOPIC_MESSAGES | STORE_TOPIC_KEYS, world->now_ms);
+    world_pump(world);
+    assert_null(world_take_poll(world));
+    ring(world);
+    assert_non_null(world_take_poll(world));
+    broker_notified(world->broker, STORE_TOPIC_WORK, world->now_ms); /* not seen by that poll */
+    world_pump(world);
+    world_answer_poll(world, ERROR_NONE);
+    assert_null(world_take_poll(world));
+    int64_t wait_ms = broker_wake_ms(world->broker) - world->now_ms;
+    assert_in_range(wait_ms, 1, 200);
+    world_advance(world, wait_ms);
+    assert_non_null(world_take_poll(world));
+    world_answer_poll(world, ERROR_NONE);
+    assert_true(broker_wake_ms(world->broker) - world->now_ms > 200); /* once */
+    world_free(world);
+}
+
+static void messages_that_another_node_tells_of_are_claimed(void **state)
+{
+    (void)state;
+    struct world *world = world_new(&default_options);
+    session_id phone = world_connect_phone(world, "phone", "{}");
+    world->queued = 1;
+    broker_notified(world->broker, STORE_TOPIC_WORK, world->now_ms);
+    world_pump(world);
+    assert_null(world_take_pending(world, STORE_CLAIM));
+    broker_notified(world->broker, STORE_TOPIC_MESSAGES, world->now_ms);
+    world_answer_all(world);
+    assert_int_equal(world_count_messages(world, phone), 1);
+    world_free(world);
+}
+
 static void a_claim_tells_which_connections_are_not_current(void **state)
 {
     static const struct {
@@ -161,6 +201,8 @@ static void a_broker_whose_name_another_has_ends(void **state)
 
 UNIT_TESTS(cmocka_unit_test(a_connection_that_the_poll_finds_is_replaced),
            cmocka_unit_test(a_stream_that_the_poll_finds_is_set_aside),
+           cmocka_unit_test(work_that_another_node_tells_of_is_polled_for_soon),
+           cmocka_unit_test(messages_that_another_node_tells_of_are_claimed),
            cmocka_unit_test(a_claim_tells_which_connections_are_not_current),
            cmocka_unit_test(an_ack_of_a_superseded_connection_is_not_answered),
            cmocka_unit_test(a_broker_that_was_ended_has_its_devices_connect_again),

@@ -343,6 +343,15 @@ void broker_doorbell(struct broker *broker, int64_t now_ms)
     dispatch_run(broker, now_ms);
 }
 
+void broker_notified(struct broker *broker, unsigned topics, int64_t now_ms)
+{
+    if (topics & STORE_TOPIC_MESSAGES)
+        broker->dispatch.due = true;
+    if (topics & STORE_TOPIC_WORK)
+        work_poll_soon(broker, now_ms);
+    dispatch_run(broker, now_ms);
+}
+
 /* ---- The store ---- */
 
 void broker_store_done(struct broker *broker, struct store_write *write, int64_t now_ms)

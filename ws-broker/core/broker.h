@@ -85,6 +85,9 @@ void broker_polled(struct broker *broker, enum error result, int64_t now_ms);
 /* The store may have new messages, cancel requests or revoked tokens. */
 void broker_doorbell(struct broker *broker, int64_t now_ms);
 
+/* Processes of other nodes have committed something: `topics` of enum store_topic. */
+void broker_notified(struct broker *broker, unsigned topics, int64_t now_ms);
+
 /* Time passes: at least once a second, and when broker_wake_ms says so. */
 void broker_tick(struct broker *broker, int64_t now_ms, int64_t wall_ms);
 

@@ -40,6 +40,7 @@ struct broker {
         struct store_work page; /* the store's while it is polled */
         bool polling;
         bool wanted;           /* another poll was asked for too early */
+        bool is_certain;       /* that there is work: it is not left to the next tick */
         int64_t not_before_ms; /* the next poll, at the earliest */
         int64_t poll_at_ms;    /* and at the latest, if the doorbell does not ring before */
         int64_t

@@ -26,6 +26,7 @@ static void submit(struct broker *broker)
 static void start(struct broker *broker, int64_t now_ms)
 {
     struct store_work *page = &broker->work.page;
+    broker->work.is_certain = false;
     page->broker = broker->options.instance;
     page->cancel_cursor = (struct message_id){0};
     page->revoked_cursor[0] = page->superseded_cursor[0] = '\0';
@@ -46,8 +47,15 @@ void work_poll(struct broker *broker, int64_t now_ms)
     broker->work.wanted = broker->work.polling || now_ms < broker->work.not_before_ms;
     if (!broker->work.wanted && !broker->drain.active)
         start(broker, now_ms);
-    else if (broker->work.wanted && !broker->work.polling && broker->polled.session_count > 0)
+    else if (broker->work.wanted && !broker->work.polling &&
+             (broker->work.is_certain || broker->polled.session_count > 0))
         broker->work.wake_ms = broker->work.not_before_ms;
+}
+
+void work_poll_soon(struct broker *broker, int64_t now_ms)
+{
+    broker->work.is_certain = true;
+    work_poll(broker, now_ms);
 }
 
 void work_poll_if_due(struct broker *broker, int64_t now_ms)

@@ -11,6 +11,9 @@ struct broker;
 /* Polls the store. Where it was polled just before, that is only noted, for work_poll_if_due. */
 void work_poll(struct broker *broker, int64_t now_ms);
 
+/* Polls, as early as it may after the last poll: there is work. */
+void work_poll_soon(struct broker *broker, int64_t now_ms);
+
 /* Polls if the last poll is too long ago, or if another was asked for too early. */
 void work_poll_if_due(struct broker *broker, int64_t now_ms);
 

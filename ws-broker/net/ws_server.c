@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <libwebsockets.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@
 enum {
     LISTEN_BACKLOG = 4096,
     DESTROY_TIMEOUT_MS = 1000,
+    DOORBELL_AHEAD_MS = 100, /* of the notification of the same commit, at most */
 };
 
 #define SOCKET_NAME "broker" /* also in deploy/systemd */
@@ -42,8 +44,10 @@ struct ws_server {
     int64_t tick_at_ms; /* when it is set for */
     lws_sorted_usec_list_t end_timer;
     lws_sorted_usec_list_t alive_timer;
-    int64_t alive_interval_ms; /* 0: no watchdog */
-    int64_t complained_ms;     /* of the last warning about an ignored doorbell */
+    int64_t alive_interval_ms;           /* 0: no watchdog */
+    int64_t complained_ms;               /* of the last warning about an ignored doorbell */
+    int64_t rang_at_ms;                  /* the doorbell, last */
+    atomic_uint notified, notified_here; /* topics, of processes of other nodes and of this one */
     bool stopping;
 
     pthread_mutex_t lock;
@@ -200,6 +204,28 @@ static void take_poll(struct ws_server *server)
         broker_polled(server->options.broker, result, clock_monotonic_ms());
 }
 
+void ws_server_notified(struct ws_server *server, unsigned topics, bool same_node)
+{
+    atomic_fetch_or(same_node ? &server->notified_here : &server->notified, topics);
+    ws_server_wake(server);
+}
+
+/* Processes of this node ring the doorbell too, unless they do not reach it. */
+static void take_notifications(struct ws_server *server)
+{
+    unsigned topics = atomic_exchange(&server->notified, 0);
+    unsigned here = atomic_exchange(&server->notified_here, 0);
+    int64_t now_ms = clock_monotonic_ms();
+    if (here && now_ms - server->rang_at_ms > DOORBELL_AHEAD_MS)
+        topics |= here;
+    if (!topics)
+        return;
+    broker_notified(server->options.broker, topics, now_ms);
+    stream_server_news(server->streams);
+    if (topics & STORE_TOPIC_MESSAGES)
+        stream_server_queue_changed(server->streams);
+}
+
 static struct ws_server *server_of(struct lws *wsi)
 {
     return lws_context_user(lws_get_context(wsi));
@@ -294,6 +320,7 @@ static int phone_callback(struct lws *wsi, enum lws_callback_reasons reason, voi
         take_admitted(server = server_of(wsi));
         take_completions(server);
         take_poll(server);
+        take_notifications(server);
         break;
     default:
         return 0;
@@ -306,8 +333,10 @@ static int phone_callback(struct lws *wsi, enum lws_callback_reasons reason, voi
 
 static void on_doorbell(struct ws_server *server, struct lws *wsi)
 {
-    if (doorbell_drain((int)lws_get_socket_fd(wsi), &server->complained_ms))
-        broker_doorbell(server->options.broker, clock_monotonic_ms());
+    if (doorbell_drain((int)lws_get_socket_fd(wsi), &server->complained_ms)) {
+        server->rang_at_ms = clock_monotonic_ms();
+        broker_doorbell(server->options.broker, server->rang_at_ms);
+    }
     stream_server_news(server->streams);
     stream_server_queue_changed(server->streams);
 }

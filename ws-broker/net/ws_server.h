@@ -33,6 +33,9 @@ void ws_server_wake(struct ws_server *server);
 /* The same after each commit of the store, which may also be of events for the stream. */
 void ws_server_committed(struct ws_server *server);
 
+/* For store_listen. Any thread. */
+void ws_server_notified(struct ws_server *server, unsigned topics, bool same_node);
+
 /* Serves until SIGTERM, SIGINT or SIGHUP, then drains the broker, and returns when that is done. On SIGHUP devices are
    told that the gateway restarts. */
 void ws_server_run(struct ws_server *server);

@@ -102,6 +102,7 @@ static bool reconnect(struct store_database *database, int64_t deadline_ms, int6
 static void close_database(struct store_database *database)
 {
     struct handle *handle = &database->handle;
+    bell_free(database->bell);
     if (handle->connection.pg && database->writer_id != 0) {
         handle_clear_failure(handle);
         struct statement *delete = statement_get(handle, DELETE_WRITER);
@@ -141,7 +142,15 @@ static bool open_writer(struct store_database *database, char problem[STORE_ERRO
         !schema_migrate(connection, database->options->must_exist, problem))
         return false;
     snprintf(problem, STORE_ERROR_SIZE, "it does not take the gateway's statements");
-    return connection_begin_pipeline(connection) && add_writer(database);
+    return connection_begin_pipeline(connection) && add_writer(database) &&
+           (database->bell = bell_new(database->url, database->options, database->writer_id));
+}
+
+static bool listen_to_nodes(struct store_database *database,
+                            void (*notified)(void *context, unsigned topics, bool same_node),
+                            void *context)
+{
+    return bell_listen(database->bell, notified, context);
 }
 
 static enum error open_database(const struct store_options *options, const char *location,
@@ -461,6 +470,17 @@ static bool is_connected(struct store_database *database, int64_t deadline_ms)
     return true;
 }
 
+/* What other nodes are to look at. */
+static void note_topics(struct store_database *database, struct store_write *const writes[],
+                        size_t count)
+{
+    database->topics = database->transaction.has_returned ? STORE_TOPIC_MESSAGES : 0;
+    for (size_t i = 0; i < count; i++) {
+        if (writes[i]->result == ERROR_NONE)
+            database->topics |= store_write_topics(writes[i]);
+    }
+}
+
 static enum error run_batch(struct store_database *database, struct store_write *const writes[],
                             size_t count, int64_t deadline_ms, size_t *ran)
 {
@@ -490,13 +510,16 @@ static enum error run_batch(struct store_database *database, struct store_write 
             database->had_opt_outs = database->transaction.accepted.has_opt_outs;
         database->batch++;
         transaction_committed(&database->transaction);
+        note_topics(database, writes, count);
     }
     return error == ERROR_STORE_BUSY ? ERROR_STORE_UNAVAILABLE : error;
 }
 
 static void finish_batch(struct store_database *database)
 {
-    (void)database;
+    if (database->topics)
+        bell_ring(database->bell, database->topics);
+    database->topics = 0;
 }
 
 static const struct store_transition *transitions(const struct store_database *database,
@@ -520,6 +543,7 @@ const struct store_backend store_backend_postgresql = {
     .run_batch = run_batch,
     .finish_batch = finish_batch,
     .transitions = transitions,
+    .listen = listen_to_nodes,
     .open_reader = open_reader,
     .close_reader = close_reader,
     SQL_QUERIES,

@@ -2,6 +2,7 @@
 #ifndef COMMON_STORE_POSTGRESQL_DATABASE_H
 #define COMMON_STORE_POSTGRESQL_DATABASE_H
 
+#include "common/store/postgresql/bell.h"
 #include "common/store/postgresql/message_cache.h"
 #include "common/store/postgresql/statement.h"
 #include "common/store/store_backend.h"
@@ -12,6 +13,8 @@ struct store_database {
     char *url;
     struct connection role; /* has the lock of options.role */
     bool is_away;           /* that it cannot be reached has been logged */
+    struct bell *bell;
+    unsigned topics; /* of the last batch, for the bell */
 
     /* The writer */
     struct handle handle;

@@ -96,7 +96,7 @@ static enum error reconcile_all(struct store_transaction *transaction,
 static enum error check_token(struct store_transaction *transaction,
                               struct store_connect_device *connect)
 {
-    connect->quarantined = false;
+    connect->quarantined = connect->superseded_another = false;
     if (!*connect->token_id)
         return ERROR_NONE;
     enum error error = token_state_check(transaction, connect->token_id, connect->holder.device_id);
@@ -151,8 +151,9 @@ static enum error connect_device(struct store_transaction *transaction,
     struct device_connection before;
     enum error error = devices->find_connection(transaction->database, device_id, &before);
     connect->connection_epoch = before.epoch + 1;
-    if (error == ERROR_NONE && before.connected &&
-        !message_id_equal(&before.broker, &connect->broker))
+    connect->superseded_another = error == ERROR_NONE && before.connected &&
+                                  !message_id_equal(&before.broker, &connect->broker);
+    if (connect->superseded_another)
         error = devices->add_superseded(transaction->database, device_id, before.epoch,
                                         &before.broker);
     if (error == ERROR_NONE && connect->polled)

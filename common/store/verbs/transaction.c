@@ -27,7 +27,7 @@ void transaction_fini(struct store_transaction *transaction)
 void transaction_reset(struct store_transaction *transaction, int64_t now_ms)
 {
     transaction->now_ms = now_ms;
-    transaction->lost = false;
+    transaction->lost = transaction->has_returned = false;
     transaction->refusal = ERROR_NONE;
     transaction->tally = (struct tally){0};
     transaction->transition_count = 0;

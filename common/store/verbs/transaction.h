@@ -48,6 +48,7 @@ struct store_transaction {
     /* A write failed and could not be undone: nothing of the transaction may be committed. */
     bool lost;
     enum error refusal; /* of all new messages, by the backend: it has no room; or ERROR_NONE */
+    bool has_returned;  /* messages to the queue, to be claimed at once */
     struct tally tally;
     struct store_refund refund; /* the last one of this write; a verb that tells of it zeroes it */
     struct accepted_counts accepted;

@@ -221,6 +221,7 @@ enum error transition_return(struct store_transaction *transaction, struct messa
     if (row->cancel_requested)
         return transition_apply(transaction, row, MESSAGE_CANCELLED, TRANSITION_CANCEL_REQUESTED,
                                 code, text);
+    transaction->has_returned |= !is_failure;
     bool is_exhausted = is_failure && row->failures >= STORE_MAX_FAILURES;
     return is_exhausted ? transition_apply(transaction, row, MESSAGE_FAILED,
                                            TRANSITION_TOO_MANY_FAILURES, code, text)

@@ -1,0 +1,214 @@
+/* The doorbell between nodes: who hears of which commits. */
+#include "tests/store/postgresql_fixture.h"
+#include "tests/store/store_fixture.h"
+
+#include <pthread.h>
+#include <time.h>
+
+/* What another node was told. */
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    unsigned topics, topics_here; /* since the last await */
+    int calls;
+} heard = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+static struct store *other; /* the node that listens */
+
+static void notified(void *context, unsigned topics, bool same_node)
+{
+    (void)context;
+    pthread_mutex_lock(&heard.lock);
+    *(same_node ? &heard.topics_here : &heard.topics) |= topics;
+    heard.calls++;
+    pthread_cond_signal(&heard.changed);
+    pthread_mutex_unlock(&heard.lock);
+}
+
+static void await_topics(unsigned *topics, unsigned expected)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += 60;
+    pthread_mutex_lock(&heard.lock);
+    while ((*topics & expected) != expected)
+        assert_int_equal(pthread_cond_timedwait(&heard.changed, &heard.lock, &until), 0);
+    assert_int_equal(*topics, expected);
+    *topics = 0;
+    pthread_mutex_unlock(&heard.lock);
+}
+
+static void assert_heard(unsigned topics)
+{
+    await_topics(&heard.topics, topics);
+}
+
+/* The fixture's store is node alpha's, and `other` listens as beta's. */
+static int setup(void **state)
+{
+    struct store_fixture *fixture;
+    char problem[STORE_ERROR_SIZE] = "";
+    if (!is_postgresql())
+        return 0;
+    assert_int_equal(store_fixture_setup(state), 0);
+    fixture = *state;
+    heard.topics = heard.topics_here = 0;
+    struct store_options options = fixture->options;
+    options.node = "beta";
+    assert_int_equal(store_open(&options, &other, problem), ERROR_NONE);
+    assert_true(store_listen(other, notified, NULL));
+    assert_heard(STORE_TOPICS); /* what was before it listened is not lost */
+    store_fixture_close(fixture);
+    fixture->options.node = "alpha";
+    store_fixture_open(fixture);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    if (!is_postgresql())
+        return 0;
+    store_close(other);
+    return store_fixture_teardown(state);
+}
+
+#define BELL_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+static void need_postgresql(void)
+{
+    if (!is_postgresql())
+        skip();
+}
+
+static void run(struct store *store, struct store_write *write)
+{
+    assert_int_equal(store_run(store, write), ERROR_NONE);
+}
+
+static void connect_phone(struct store *store, const struct message_id *broker)
+{
+    struct store_write write = {.verb = STORE_DEVICE_CONNECT};
+    strcpy(write.connect.holder.device_id, "phone");
+    write.connect.info = DEVICE_INFO_UNKNOWN;
+    write.connect.broker = *broker;
+    run(store, &write);
+}
+
+static void revoke_key(struct store *store)
+{
+    struct store_write write = {.verb = STORE_CREATE_KEY};
+    strcpy(write.create_key.key.id, "key");
+    strcpy(write.create_key.key.label, "test");
+    run(store, &write);
+    write = (struct store_write){.verb = STORE_REVOKE_KEY, .revoke_key.id = "key"};
+    run(store, &write);
+}
+
+/* ---- Tests ---- */
+
+static void each_commit_is_told_by_what_it_leaves(void **state)
+{
+    need_postgresql();
+    struct store_fixture *fixture = *state;
+    const struct message_id journal = message_id_first_at(1), alpha = message_id_first_at(2),
+                            beta = message_id_first_at(3);
+    given_message(fixture, "+1234567890", "text");
+    assert_heard(STORE_TOPIC_MESSAGES);
+
+    connect_phone(fixture->store, &alpha); /* of no use to others, like the claim */
+    given_offer(fixture, "phone", &journal);
+    struct store_write end = {.verb = STORE_BROKER_LEASE};
+    end.lease.instance = alpha;
+    run(fixture->store, &end); /* its offer can be another broker's */
+    assert_heard(STORE_TOPIC_MESSAGES);
+
+    connect_phone(fixture->store, &beta);
+    connect_phone(fixture->store, &alpha); /* beta is to close its own */
+    assert_heard(STORE_TOPIC_WORK);
+
+    revoke_key(fixture->store);
+    assert_heard(STORE_TOPIC_KEYS);
+
+    struct store_write pause = {.verb = STORE_SET_SENDING, .set_sending.pause = true};
+    run(fixture->store, &pause); /* each claim sees it */
+    struct store_write resume = {.verb = STORE_SET_SENDING};
+    run(fixture->store, &resume);
+    assert_heard(STORE_TOPIC_MESSAGES);
+}
+
+static void a_process_of_the_same_node_says_so_and_one_does_not_hear_itself(void **state)
+{
+    need_postgresql();
+    struct store_fixture *fixture = *state;
+    store_fixture_close(fixture);
+    fixture->options.node = "beta";
+    store_fixture_open(fixture);
+    struct store_write resume = {.verb = STORE_SET_SENDING};
+    run(other, &resume);
+    revoke_key(fixture->store);
+    await_topics(&heard.topics_here, STORE_TOPIC_KEYS);
+    assert_int_equal(heard.topics, 0);
+}
+
+/* As a command of the tool, which ends at once. */
+static void what_a_process_commits_last_is_told(void **state)
+{
+    need_postgresql();
+    struct store_fixture *fixture = *state;
+    for (int i = 0; i < 5; i++) {
+        given_message(fixture, "+1234567890", "text");
+        store_fixture_reopen(fixture);
+        assert_heard(STORE_TOPIC_MESSAGES);
+    }
+}
+
+static void commits_that_follow_each_other_share_a_ring(void **state)
+{
+    need_postgresql();
+    struct store_fixture *fixture = *state;
+    enum { COUNT = 400 };
+    struct timespec begun, ended;
+    clock_gettime(CLOCK_MONOTONIC, &begun);
+    int before = heard.calls;
+    for (int i = 0; i < COUNT; i++)
+        given_message(fixture, "+1234567890", "text");
+    clock_gettime(CLOCK_MONOTONIC, &ended);
+    assert_heard(STORE_TOPIC_MESSAGES);
+    int64_t took_ms = (ended.tv_sec - begun.tv_sec) * 1000 +
+                      (ended.tv_nsec - begun.tv_nsec) / 1000000;
+    assert_true(heard.calls - before <= took_ms / 5 + 2);
+}
+
+static void a_connection_that_is_lost_is_made_again_and_everything_looked_at(void **state)
+{
+    need_postgresql();
+    struct store_fixture *fixture = *state;
+    for (int i = 0; i < 3; i++) {
+        assert_true(postgresql_number(fixture->dsn,
+                                      "SELECT count(pg_terminate_backend(pid)) FROM"
+                                      " pg_stat_activity WHERE datname = current_database()"
+                                      " AND application_name = 'sms-gateway doorbell'") >= 1);
+        assert_heard(STORE_TOPICS);
+        given_message(fixture, "+1234567890", "text"); /* over a new connection, too */
+        assert_heard(STORE_TOPIC_MESSAGES);
+    }
+}
+
+static void what_others_say_on_the_channel_harms_nobody(void **state)
+{
+    need_postgresql();
+    struct store_fixture *fixture = *state;
+    postgresql_number(fixture->dsn,
+                      "NOTIFY sms_gateway; NOTIFY sms_gateway, 'x'; NOTIFY sms_gateway, '1';"
+                      "SELECT pg_notify("
+                      "'sms_gateway', repeat('x', 7000)), pg_notify('sms_gateway',"
+                      " '8 0 ' || repeat('n', 5000)), pg_notify('sms_gateway', '12 0 new words')");
+    assert_heard(STORE_TOPIC_KEYS); /* of topics that are not known yet, those that are */
+}
+
+UNIT_TESTS(BELL_TEST(each_commit_is_told_by_what_it_leaves),
+           BELL_TEST(a_process_of_the_same_node_says_so_and_one_does_not_hear_itself),
+           BELL_TEST(what_a_process_commits_last_is_told),
+           BELL_TEST(commits_that_follow_each_other_share_a_ring),
+           BELL_TEST(a_connection_that_is_lost_is_made_again_and_everything_looked_at),
+           BELL_TEST(what_others_say_on_the_channel_harms_nobody))
