@@ -1,6 +1,7 @@
 #include "common/base/clock.h"
 
 #include <ctype.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 
@@ -13,9 +14,24 @@ static int64_t read_clock_us(clockid_t id)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
+/* The clock that is followed is the monotonic one and this. */
+static atomic_bool follows;
+static _Atomic int64_t ahead_us;
+
 int64_t clock_wall_ms(void)
 {
+    if (atomic_load_explicit(&follows, memory_order_acquire))
+        return (clock_monotonic_us() + atomic_load_explicit(&ahead_us, memory_order_relaxed)) /
+               1000;
     return read_clock_us(CLOCK_REALTIME) / 1000;
+}
+
+void clock_follow(int64_t wall_us, int64_t asked_us, int64_t answered_us)
+{
+    int64_t least_us = wall_us - answered_us, most_us = wall_us - asked_us;
+    int64_t now_us = atomic_load(&follows) ? atomic_load(&ahead_us) : (least_us + most_us) / 2;
+    atomic_store(&ahead_us, MAX(least_us, MIN(now_us, most_us)));
+    atomic_store_explicit(&follows, true, memory_order_release);
 }
 
 int64_t clock_monotonic_ms(void)

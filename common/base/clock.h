@@ -7,8 +7,12 @@
 
 #include "common/base/base.h"
 
-/* Milliseconds since 1970-01-01T00:00:00Z. */
+/* Milliseconds since 1970-01-01T00:00:00Z, of the machine's clock, or of the one that is followed. */
 int64_t clock_wall_ms(void);
+
+/* From now on clock_wall_ms follows another machine's clock, whatever becomes of this one's: it showed wall_us at some moment
+   between the two monotonic times. Each call corrects only what it proves to be wrong. */
+void clock_follow(int64_t wall_us, int64_t asked_us, int64_t answered_us);
 
 /* Milliseconds on a clock that never goes back, and that also counts while the machine sleeps. */
 int64_t clock_monotonic_ms(void);

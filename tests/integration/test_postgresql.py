@@ -4,10 +4,12 @@ import itertools
 import shutil
 import subprocess
 import time
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
 from harness.api import Api
+from harness.clock import Clock
 from harness.gateway import programs_folder
 from harness.phone import Phone, WorkingPhone
 from harness.postgresql import Server
@@ -144,6 +146,53 @@ def test_a_token_that_one_node_revokes_closes_its_phone_on_the_other(nodes):
     phone = Phone(nodes[1], name_phone())
     assert nodes[0].api.request("DELETE", f"/api/devices/{phone.device_id}").status_code == 200
     assert phone.closed()[0] == 4003
+
+
+def moment(text):
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def test_a_node_whose_clock_is_a_day_off_harms_nobody(server, make_gateway):
+    url = server.make_database("days")
+    nodes = [make_gateway(DATABASE_URL=url, NODE_NAME=name, PRESENCE_LEASE_SECONDS=3, SWEEP_INTERVAL_SECONDS=1)
+             for name in ("right", "ahead", "behind")]
+    for node, days in zip(nodes[1:], (1, -1)):
+        Clock(node).set(days * 86400)
+    for node in nodes:
+        node.own_key, node.device_tokens = nodes[0].own_key, nodes[0].device_tokens
+        node.start()
+    phones = [WorkingPhone(node, f"phone-of-{node.environment['NODE_NAME']}") for node in nodes]
+    away = "phone-that-is-away"
+    nodes[0].device_token(away)
+    began = datetime.now(timezone.utc)
+    at = began + timedelta(seconds=2)
+    timed, late = ([node.api.send(f"+49151000000{number}", "on time", **options)["message_id"]
+                    for number, node in enumerate(nodes)]
+                   for options in ({"send_at": at.isoformat()}, {"ttl_seconds": 3, "device_id": away}))
+    sent = [node.api.send(f"+4915122222{number:02}", "in order")["message_id"] for number in range(10) for node in nodes]
+
+    def renewed(times):
+        leases = {name: until for name, until in nodes[0].query("SELECT name, lease_until_ms FROM broker")}
+        return len(leases) == 3 and min(leases.values()) > began.timestamp() * 1000 + times * 3000 and leases
+
+    wait_for(lambda: renewed(4), "the brokers to renew their leases four times")
+    for node in nodes:
+        for message_id in timed:
+            message = node.api.wait_status(message_id, "sent")
+            assert at <= moment(message["times"]["sent"]) < at + timedelta(seconds=LIMIT_SECONDS)
+        for message_id in late:
+            message = node.api.wait_status(message_id, "expired")
+            assert timedelta(seconds=2.9) < moment(message["times"]["expired"]) - moment(message["created_at"]) < timedelta(minutes=2)
+        listed = [message["message_id"] for message in node.api.get("/api/sms?limit=30").json()["messages"]]
+        assert sorted(listed) == sorted(sent)
+        for first in range(len(nodes)):  # of nodes that differ by a round trip or so two neighbours may be the other way round
+            assert [message_id for message_id in listed if message_id in sent[first::3]] == sent[first::3][::-1]
+        assert abs(moment(node.api.message(sent[0])["created_at"]) - began) < timedelta(minutes=2)
+        assert not node.ws_broker.log().count("another one has ended it"), node.ws_broker.log()
+    got = sorted(message_id for phone in phones for message_id in phone.ids())
+    assert got == sorted(timed + sent)
+    for phone in phones:
+        phone.close()
 
 
 def test_a_second_process_of_a_node_and_of_the_sender_is_refused(nodes):

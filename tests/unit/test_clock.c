@@ -305,6 +305,31 @@ static void monotonic_time_never_goes_back(void **state)
     }
 }
 
+/* The last one: what is followed is not left again. */
+static void a_clock_that_is_followed_is_corrected_by_what_its_answers_prove(void **state)
+{
+    enum { SECOND = 1000000, DAY = 86400 };
+    static const struct {
+        int64_t ahead_us, asked_us, answered_us, expected_us;
+    } cases[] = {
+        {0, -400, 0, 200},    /* in the middle */
+        {100, -150, 900, 200}, /* from 150 before to 900 after the same: it may be right */
+        {5000, -100, 0, 5000},
+        {5200, 0, 300, 5200},
+        {-SECOND, 0, 0, -SECOND},           /* it was set back */
+        {-SECOND, 0, 60 * SECOND, -SECOND}, /* an answer after a minute proves little */
+    };
+    (void)state;
+    int64_t day_us = (int64_t)DAY * SECOND;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        int64_t now_us = clock_monotonic_us();
+        clock_follow(now_us + day_us + cases[i].ahead_us, now_us + cases[i].asked_us,
+                     now_us + cases[i].answered_us);
+        int64_t before_us = clock_monotonic_us(), wall_ms = clock_wall_ms();
+        assert_in_range(wall_ms - (before_us + day_us + cases[i].expected_us) / 1000, 0, 100);
+    }
+}
+
 UNIT_TESTS(cmocka_unit_test(instants_have_their_text),
            cmocka_unit_test(years_before_1000_have_four_digits_too),
            cmocka_unit_test(times_beyond_the_years_stay_within_their_place),
@@ -315,4 +340,5 @@ UNIT_TESTS(cmocka_unit_test(instants_have_their_text),
            cmocka_unit_test(the_29th_of_february_is_in_leap_years_only),
            cmocka_unit_test(every_time_since_1000_reads_back_from_its_text),
            cmocka_unit_test(the_wall_clock_is_the_systems),
-           cmocka_unit_test(monotonic_time_never_goes_back))
+           cmocka_unit_test(monotonic_time_never_goes_back),
+           cmocka_unit_test(a_clock_that_is_followed_is_corrected_by_what_its_answers_prove))

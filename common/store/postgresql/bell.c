@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/store/postgresql/connection.h"
+#include "common/store/postgresql/server_clock.h"
 
 #include <inttypes.h>
 #include <poll.h>
@@ -111,27 +112,28 @@ static void take_notifications(struct bell *bell)
         bell->notified(bell->context, here, true);
 }
 
-static bool query(struct bell *bell, const char *sql)
+/* That the server is there; and what its clock is. */
+static void check(struct bell *bell)
 {
     char problem[STORE_ERROR_SIZE];
-    PGresult *result = connection_query(&bell->connection, sql, problem);
-    PQclear(result);
-    if (!result)
+    bell->check_at_ms = clock_monotonic_ms() + CHECK_INTERVAL_MS;
+    if (!server_clock_ask(&bell->connection, problem))
         lose(bell);
-    else
-        bell->check_at_ms = clock_monotonic_ms() + CHECK_INTERVAL_MS;
-    return result;
 }
 
 static void tell_others(struct bell *bell, int64_t now_ms)
 {
-    char sql[160];
+    char sql[160], problem[STORE_ERROR_SIZE];
     unsigned topics = atomic_exchange(&bell->rung, 0);
     snprintf(sql, sizeof(sql), "NOTIFY " CHANNEL ", '%u %" PRId64 " %s'", topics, bell->writer_id,
              bell->node);
     bell->ring_at_ms = now_ms + BELL_INTERVAL_MS;
-    if (!query(bell, sql))
+    PGresult *result = connection_query(&bell->connection, sql, problem);
+    PQclear(result);
+    if (!result) {
         atomic_fetch_or(&bell->rung, topics);
+        lose(bell);
+    }
 }
 
 /* ---- The thread ---- */
@@ -144,7 +146,7 @@ static void do_what_is_due(struct bell *bell)
     if (bell->connection.pg && atomic_load(&bell->rung) && now_ms >= bell->ring_at_ms)
         tell_others(bell, now_ms);
     if (bell->connection.pg && now_ms >= bell->check_at_ms)
-        (void)!query(bell, "SELECT");
+        check(bell);
     if (bell->connection.pg)
         take_notifications(bell); /* those that came with answers, too */
 }

@@ -8,6 +8,7 @@
 #include "common/store/postgresql/preload.h"
 #include "common/store/postgresql/role_lock.h"
 #include "common/store/postgresql/schema.h"
+#include "common/store/postgresql/server_clock.h"
 #include "common/store/sql/queries.h"
 
 #include <stdio.h>
@@ -75,7 +76,8 @@ static bool connect_writer(struct store_database *database, int64_t deadline_ms,
         return false;
     }
     handle->connection.is_warned = false;
-    if (connection_begin_pipeline(&handle->connection) &&
+    if (server_clock_ask(&handle->connection, problem) &&
+        connection_begin_pipeline(&handle->connection) &&
         open_epoch(database, committed) == ERROR_NONE && !handle->connection.is_warned)
         return true;
     connection_close(&handle->connection);
@@ -139,7 +141,8 @@ static bool open_writer(struct store_database *database, char problem[STORE_ERRO
          !role_lock_take(&database->role, database->url, database->options, false, problem)) ||
         !connection_open(connection, database->url, SETUP, clock_monotonic_ms() + OPEN_TIMEOUT_MS,
                          problem) ||
-        !schema_migrate(connection, database->options->must_exist, problem))
+        !schema_migrate(connection, database->options->must_exist, problem) ||
+        !server_clock_ask(connection, problem))
         return false;
     snprintf(problem, STORE_ERROR_SIZE, "it does not take the gateway's statements");
     return connection_begin_pipeline(connection) && add_writer(database) &&

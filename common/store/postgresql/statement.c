@@ -1,6 +1,8 @@
 #include "common/store/postgresql/statement.h"
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/store/postgresql/server_clock.h"
 #include "common/store/postgresql/statement_plan.h"
 
 #include <assert.h>
@@ -168,6 +170,8 @@ static void take_answer(struct handle *handle, const struct unanswered *command,
         handle->statements[command->id].prepared = false;
     if (good && command->kind == ANSWER_DESCRIBE)
         take_description(handle, command->id, result);
+    if (good && command->kind == ANSWER_RUN && command->id == FENCE)
+        server_clock_take(result, handle->fenced_us);
     if (good && command->kind == ANSWER_RUN)
         handle->changes = strtoll(PQcmdTuples(result), NULL, 10);
     if (good && command->entry > 0)
@@ -239,6 +243,8 @@ static enum error execute(struct handle *handle, enum statement_id id, bool is_k
     }
     struct connection_values values = {plan->parameter_count, bytes, lengths};
     name_of(id, name);
+    if (id == FENCE)
+        handle->fenced_us = clock_monotonic_us();
     if (!connection_execute(&handle->connection, name, &values) ||
         !expect(handle, (struct unanswered){ANSWER_RUN, id, is_kept, entry}))
         return lose(handle);

@@ -51,6 +51,7 @@ struct handle {
     struct statement statements[STATEMENT_COUNT];
     struct unanswered *queue;
     size_t first, count, capacity;
+    int64_t fenced_us; /* monotonic: when the last FENCE was sent */
     struct handle_failure failure;
     bool is_retried; /* what may succeed in a second attempt has one: it is no error yet */
     bool

@@ -1,5 +1,7 @@
 #include "common/store/postgresql/statement_plan.h"
 
+#include "common/store/postgresql/server_clock.h"
+
 #include <assert.h>
 #include <ctype.h>
 #include <stdio.h>

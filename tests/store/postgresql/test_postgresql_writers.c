@@ -1,4 +1,5 @@
 /* Several stores that write at once. */
+#include "common/store/postgresql/server_clock.h"
 #include "tests/store/postgresql_fixture.h"
 #include "tests/store/store_fixture.h"
 
