@@ -129,6 +129,7 @@ int main(int argc, char **argv)
         .role = "api-fcgi",
         .node = node,
         .runtime_dir = settings.runtime_dir,
+        .needs_standby = database_needs_standby(&settings),
         .timeout_ms = settings.store_timeout_ms,
         .max_wal_bytes = settings.max_wal_bytes,
         .min_free_bytes = settings.min_free_disk_bytes,

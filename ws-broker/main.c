@@ -136,6 +136,7 @@ static struct store_options store_options_of(const struct settings *settings, co
         .role = "ws-broker",
         .node = node,
         .runtime_dir = settings->runtime_dir,
+        .needs_standby = database_needs_standby(settings),
         .timeout_ms = settings->store_timeout_ms,
         .max_wal_bytes = settings->max_wal_bytes,
         .limits = store_limits_of(settings),

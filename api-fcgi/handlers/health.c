@@ -26,8 +26,9 @@ enum http_outcome health_handle_livez(struct http_exchange *exchange)
 /* ---- Readiness ---- */
 
 /* What accepting a message needs. */
-enum check { CHECK_WRITER, CHECK_DISK, CHECK_SCHEMA, CHECK_LOG, CHECK_COUNT };
-static const char *const check_names[CHECK_COUNT] = {"writer", "disk", "schema", "write_ahead_log"};
+enum check { CHECK_WRITER, CHECK_DISK, CHECK_SCHEMA, CHECK_LOG, CHECK_DURABILITY, CHECK_COUNT };
+static const char *const check_names[CHECK_COUNT] = {"writer", "disk", "schema", "write_ahead_log",
+                                                     "durability"};
 
 struct check_state {
     bool known;
@@ -45,6 +46,9 @@ static void read_states(const struct store_write *probe, struct check_state stat
     states[CHECK_DISK] = (struct check_state){looked, probe->probe.disk};
     states[CHECK_SCHEMA] = (struct check_state){looked, probe->probe.schema};
     states[CHECK_LOG] = (struct check_state){looked, probe->probe.log};
+    states[CHECK_DURABILITY] = (struct check_state){looked, probe->probe.standby};
+    if (result == ERROR_NO_STANDBY)
+        states[CHECK_DURABILITY] = (struct check_state){true, result};
     for (int i = 0; i < CHECK_COUNT; i++) {
         if (states[i].known && states[i].fault == result)
             return;
@@ -70,6 +74,25 @@ static void answer_not_ready(struct http_exchange *exchange,
     buffer_fini(&list);
 }
 
+/* What a message survives, and the settings of a server that are against it. */
+static void put_durability(struct json_writer *json, const struct store_probe *probe)
+{
+    static const char *const names[] = {
+        [STORE_DURABILITY_NONE] = "none",
+        [STORE_DURABILITY_SINGLE] = "single",
+        [STORE_DURABILITY_STANDBY] = "standby",
+    };
+    json_put_text(json, "durability", names[probe->durability]);
+    if (!probe->fsync_off && !probe->full_page_writes_off)
+        return;
+    json_begin_array(json, "unsafe_settings");
+    if (probe->fsync_off)
+        json_put_text(json, NULL, "fsync");
+    if (probe->full_page_writes_off)
+        json_put_text(json, NULL, "full_page_writes");
+    json_end_array(json);
+}
+
 static void answer_ready(struct http_exchange *exchange)
 {
     struct check_state states[CHECK_COUNT];
@@ -87,6 +110,7 @@ static void answer_ready(struct http_exchange *exchange)
         for (int i = 0; i < CHECK_COUNT; i++)
             json_put_text(&json, check_names[i], "ok");
         json_end_object(&json);
+        put_durability(&json, &exchange->write.probe);
     }
     json_end_object(&json);
 }

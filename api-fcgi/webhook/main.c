@@ -48,6 +48,7 @@ int main(int argc, char **argv)
         .role = "webhook-sender",
         .node = "all nodes", /* two would deliver each event twice */
         .runtime_dir = settings.runtime_dir,
+        .needs_standby = database_needs_standby(&settings),
         .timeout_ms = settings.store_timeout_ms,
         .max_wal_bytes = settings.max_wal_bytes,
         .limits = store_limits_of(&settings),

@@ -36,6 +36,12 @@ void database_shown(const struct settings *settings, char shown[SETTINGS_TEXT_SI
         memmove(password, host, strlen(host) + 1);
 }
 
+bool database_needs_standby(const struct settings *settings)
+{
+    return database_url_is_postgresql(settings->database_url) &&
+           strcmp(settings->database_durability, "standby") == 0;
+}
+
 static bool is_of_a_name(char c)
 {
     return isalnum((unsigned char)c) || c == '-' || c == '.' || c == '_';

@@ -18,6 +18,9 @@ void database_shown(const struct settings *settings, char shown[SETTINGS_TEXT_SI
 /* NODE_NAME, or the name of this host. */
 void database_node_name(const struct settings *settings, char name[NODE_NAME_SIZE]);
 
+/* DATABASE_DURABILITY of a PostgreSQL database. */
+MUST_CHECK bool database_needs_standby(const struct settings *settings);
+
 /* DATABASE_URL is empty or one that the programs can use, and NODE_NAME is a name. */
 MUST_CHECK bool database_url_check(const struct settings *settings, char errmsg[ERRMSG_SIZE]);
 

@@ -9,11 +9,21 @@ struct store_reader;
 
 /* ---- Writes: the payloads of struct store_write ---- */
 
+/* What a committed message survives. */
+enum store_durability {
+    STORE_DURABILITY_NONE,    /* a crash of the process that has it, or of a server, may lose it */
+    STORE_DURABILITY_SINGLE,  /* any crash, but not the loss of the one disk it is on */
+    STORE_DURABILITY_STANDBY, /* a second server has it, too */
+};
+
 /* Whether a new message would be accepted now, limits and a pause apart. Where nothing prevents it a row is
    written, so that the answer includes a commit. */
 struct store_probe {
-    bool looked;                  /* out: the others are filled in */
-    enum error schema, disk, log; /* out: what prevents it, of each kind */
+    bool looked;                          /* out: the others are filled in */
+    enum error schema, disk, log;         /* out: what prevents it, of each kind */
+    enum error standby;                   /* out: ERROR_NO_STANDBY where options.needs_standby */
+    enum store_durability durability;     /* out */
+    bool fsync_off, full_page_writes_off; /* out: of a server's settings, those that are */
 };
 
 /* ---- Reads: see store.h ---- */

@@ -189,8 +189,9 @@ struct store_options {
     const char *runtime_dir; /* with a role: tells people which process it is */
     const char *node; /* with a role and PostgreSQL: whose process it is; NULL: this host's */
     bool must_exist;  /* a database that is missing is not created: only the gateway creates one */
-    int64_t timeout_ms;     /* after this time a write that could not start, or a read, fails */
-    int64_t max_wal_bytes;  /* while a reader holds the write-ahead log above this, new messages and
+    int64_t timeout_ms;    /* after this time a write that could not start, or a read, fails */
+    bool needs_standby;    /* PostgreSQL's commits must wait for a standby: else ERROR_NO_STANDBY */
+    int64_t max_wal_bytes; /* while a reader holds the write-ahead log above this, new messages and
                               probes are refused: ERROR_WAL_FULL; 0: no bound */
     int64_t min_free_bytes; /* while less is free on the disk, too: ERROR_DISK_FULL */
     struct store_limits limits;

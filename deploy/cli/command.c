@@ -338,6 +338,7 @@ static int run_with_store(const struct command *command)
     struct store_options options = {
         .dsn = database_dsn(&command->settings),
         .must_exist = true,
+        .needs_standby = database_needs_standby(&command->settings),
         .timeout_ms = command->settings.store_timeout_ms,
         .max_wal_bytes = command->settings.max_wal_bytes,
         .min_free_bytes = command->settings.min_free_disk_bytes,

@@ -56,6 +56,7 @@ static int migrate(struct store *store, const struct command *command)
     char problem[STORE_ERROR_SIZE], shown[SETTINGS_TEXT_SIZE];
     const struct store_options options = {
         .dsn = database_dsn(&command->settings),
+        .needs_standby = database_needs_standby(&command->settings),
         .timeout_ms = command->settings.store_timeout_ms,
     };
     program_make_database_folder(&command->settings);

@@ -1,4 +1,5 @@
-"""A PostgreSQL server of the tests' own: in a temporary folder, with a socket there and no port, as a user without rights."""
+"""A PostgreSQL server of the tests' own, and its standby: in a temporary folder, with a socket there and no port, as a user without
+rights."""
 
 import csv
 import os
@@ -20,6 +21,12 @@ full_page_writes = off
 autovacuum = off
 log_min_messages = panic
 """
+# Its standby is as up to date as it can be told at once.
+STANDBY_SETTINGS = """
+unix_socket_directories = '{folder}'
+wal_receiver_status_interval = 1s
+wal_retrieve_retry_interval = 100ms
+"""
 
 
 @cache
@@ -33,18 +40,21 @@ def programs():
 class Server:
     """Until it is stopped."""
 
-    def __init__(self):
+    def __init__(self, settings=""):
+        self._make_folder()
+        self._run("initdb", "--auth=trust", "--encoding=UTF8", "--locale=C", "--username=postgres", "--no-sync",
+                  "-D", self.folder / "data")
+        with (self.folder / "data/postgresql.conf").open("a") as file:
+            file.write(SETTINGS.format(folder=self.folder) + settings)
+        self.resume()
+
+    def _make_folder(self):
         self.folder = Path(tempfile.mkdtemp(prefix="sms-gateway-pg-", dir="/tmp"))
         # PostgreSQL refuses to run as root.
         self.user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
         if self.user:
             os.chown(self.folder, self.user.pw_uid, self.user.pw_gid)
         self.folder.chmod(0o755)
-        self._run("initdb", "--auth=trust", "--encoding=UTF8", "--locale=C", "--username=postgres", "--no-sync",
-                  "-D", self.folder / "data")
-        with (self.folder / "data/postgresql.conf").open("a") as settings:
-            settings.write(SETTINGS.format(folder=self.folder))
-        self._run("pg_ctl", "-w", "-D", self.folder / "data", "-l", self.folder / "log", "start")
 
     def _run(self, program, *arguments):
         identity = {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []} if self.user else {}
@@ -71,8 +81,37 @@ class Server:
         self._run("pg_ctl", "-w", "-D", self.folder / "data", "-l", self.folder / "log", "start")
 
     def stop(self):
-        self.pause()
+        if (self.folder / "data/postmaster.pid").exists():
+            self.pause()
         shutil.rmtree(self.folder)
+
+    def set(self, **settings):
+        """Sets some in its configuration, for all sessions from their next command on."""
+        for name, value in settings.items():
+            query(self.dsn, f"ALTER SYSTEM SET {name} = '{value}'")
+        query(self.dsn, "SELECT pg_reload_conf()")
+
+    def make_standby(self):
+        """One that follows it. It is synchronous once synchronous_standby_names says so."""
+        return Standby(self)
+
+
+class Standby(Server):
+    def __init__(self, primary):  # pylint: disable=super-init-not-called
+        self._make_folder()
+        self._run("pg_basebackup", "-h", primary.folder, "-U", "postgres", "-D", self.folder / "data", "-R", "-c", "fast", "--no-sync")
+        with (self.folder / "data/postgresql.conf").open("a") as file:
+            file.write(STANDBY_SETTINGS.format(folder=self.folder))
+        self.resume()
+
+    def promote(self):
+        """Makes it the primary; returns when it can be written."""
+        self._run("pg_ctl", "-w", "-D", self.folder / "data", "promote")
+
+
+def url_of(servers, database, more="target_session_attrs=read-write"):
+    """Of the one that is the primary."""
+    return f"postgresql://postgres@/{database}?host={','.join(str(server.folder) for server in servers)}&{more}"
 
 
 def query(url, sql):

@@ -17,7 +17,7 @@ from harness.gateway import LIMIT_SECONDS
 from harness.phone import Phone
 from harness.waiting import wait_for
 
-CHECKS = ("writer", "disk", "schema", "write_ahead_log")
+CHECKS = ("writer", "disk", "schema", "write_ahead_log", "durability")
 MIB = 1024 * 1024
 
 
@@ -42,7 +42,7 @@ def wait_ready(gateway):
 def test_checks_are_listed_on_request(make_gateway):
     gateway = make_gateway().start()
     assert gateway.api.get("/readyz").json() == {"status": "ready"}
-    ready = {"status": "ready", "checks": dict.fromkeys(CHECKS, "ok")}
+    ready = {"status": "ready", "checks": dict.fromkeys(CHECKS, "ok"), "durability": "single"}
     for query in ("verbose", "verbose=1", "verbose=", "&verbose&"):
         assert gateway.api.get(f"/readyz?{query}").json() == ready
     assert gateway.api.get("/readyz").json() == {"status": "ready"}

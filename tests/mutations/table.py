@@ -33,6 +33,15 @@ def unit(program, *names):
 API, STORE, BROKER, HANDSHAKE, SCRIPTS, PHONE = "api-fcgi", "store", "broker", "handshake", "scripts", "phone-sim"
 
 MUTATIONS = [
+    # ---- PostgreSQL ----
+    Mutation("standby-needed", STORE, "where a standby is needed, a transaction fails once its commit would wait for none",
+             "common/store/postgresql/statements.def", "\" AND (\" WAITS_FOR_STANDBY \" OR NOT :needs_standby::boolean)\"",
+             "\" AND (TRUE OR NOT :needs_standby::boolean)\"",
+             ("integration/test_postgresql_standby.py::test_a_setting_that_is_changed_while_it_runs_is_noticed_at_once",)),
+    Mutation("silent-server", STORE, "a server that does not answer does not hide the next of the URL",
+             "common/store/postgresql/servers.c", "    if (!strchr(hosts, ',') ||", "    if (strchr(hosts, ',') ||",
+             ("integration/test_postgresql_standby.py::test_a_server_that_does_not_answer_does_not_hide_the_primary",)),
+
     # ---- polled devices ----
     Mutation("polled-registration", STORE, "a new registration of a phone is listed nothing of the one before",
              "common/store/verbs/polled.c", "    if (!message_id_equal(&row->journal, &state->poll->holder.journal))\n",

@@ -125,6 +125,7 @@ static enum error check(struct store_database *database, struct store_probe *pro
 {
     (void)database;
     probe->schema = probe->disk = probe->log = ERROR_NONE;
+    probe->durability = STORE_DURABILITY_NONE;
     return ERROR_NONE;
 }
 

@@ -1,11 +1,31 @@
 /* The database itself: probes. */
 #include "common/store/postgresql/database.h"
+#include "common/store/postgresql/durability.h"
 #include "common/store/postgresql/own_rows.h"
 #include "common/store/postgresql/schema.h"
 
 static struct statement *get(struct store_database *database, enum statement_id id)
 {
     return statement_get(&database->handle, id);
+}
+
+/* A probe that is not refused here is committed, which shows that the standby answers. */
+static enum error check_durability(struct store_database *database, struct store_probe *probe)
+{
+    char problem[STORE_ERROR_SIZE];
+    int64_t faults = 0;
+    enum error error = statement_read_integer(&database->handle, get(database, READ_DURABILITY),
+                                              &faults);
+    if (error != ERROR_NONE)
+        return error;
+    if (!durability_take(faults, database->options->needs_standby, &database->faults, problem))
+        probe->standby = ERROR_NO_STANDBY;
+    probe->fsync_off = faults & FAULT_FSYNC;
+    probe->full_page_writes_off = faults & FAULT_FULL_PAGE_WRITES;
+    probe->durability = !(faults & FAULT_NO_STANDBY_REQUIRED)             ? STORE_DURABILITY_STANDBY
+                        : faults & (FAULT_FSYNC | FAULT_FULL_PAGE_WRITES) ? STORE_DURABILITY_NONE
+                                                                          : STORE_DURABILITY_SINGLE;
+    return probe->standby;
 }
 
 static enum error check(struct store_database *database, struct store_probe *probe)
@@ -15,7 +35,7 @@ static enum error check(struct store_database *database, struct store_probe *pro
                                               &version);
     probe->schema = error == ERROR_NONE && version != schema_version() ? ERROR_SCHEMA_CHANGED
                                                                        : error;
-    return probe->schema;
+    return probe->schema != ERROR_NONE ? probe->schema : check_durability(database, probe);
 }
 
 static enum error write_probe(struct store_database *database, int64_t now_ms)

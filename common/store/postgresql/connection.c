@@ -2,11 +2,14 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/store/postgresql/servers.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+
+enum { MOST_FOR_ONE_MS = 2000 }; /* while there are other servers to try */
 
 void connection_close(struct connection *connection)
 {
@@ -50,20 +53,20 @@ bool connection_is_open(struct connection *connection)
 
 /* ---- Opening ---- */
 
-static bool await_connected(struct connection *connection, int64_t deadline_ms,
+static bool await_connected(struct connection *connection, const char *url, int64_t deadline_ms,
                             char problem[STORE_ERROR_SIZE])
 {
     PostgresPollingStatusType status = PGRES_POLLING_WRITING;
     while (status != PGRES_POLLING_OK && status != PGRES_POLLING_FAILED) {
         if (!wait_for(connection, status == PGRES_POLLING_READING ? POLLIN : POLLOUT,
                       deadline_ms)) {
-            set_problem(problem, "the server does not answer");
+            servers_add_problem(problem, url, "the server does not answer");
             return false;
         }
         status = PQconnectPoll(connection->pg);
     }
     if (status != PGRES_POLLING_OK)
-        set_problem(problem, PQerrorMessage(connection->pg));
+        servers_add_problem(problem, url, PQerrorMessage(connection->pg));
     return status == PGRES_POLLING_OK;
 }
 
@@ -74,23 +77,66 @@ static void note_warning(void *context, const PGresult *notice)
     connection->is_warned |= code && strcmp(code, "01000") == 0;
 }
 
-bool connection_open(struct connection *connection, const char *url, const char *setup,
+/* Appends to the problem. A server that vanishes is noticed within half a minute, unless the URL says otherwise. */
+static bool open_one(struct connection *connection, const char *url, const struct servers *servers,
                      int64_t deadline_ms, char problem[STORE_ERROR_SIZE])
 {
-    const char *const keywords[] = {"dbname", "client_encoding", "fallback_application_name", NULL};
-    const char *const values[] = {url, "UTF8", "sms-gateway", NULL};
-    connection_close(connection);
+    const char *const keywords[] = {
+        "keepalives_idle",
+        "keepalives_interval",
+        "keepalives_count",
+        "tcp_user_timeout",
+        "dbname",
+        "client_encoding",
+        "fallback_application_name",
+        "host",
+        "port",
+        NULL,
+    };
+    const char *const values[] = {
+        "10",
+        "5",
+        "3",
+        "25000",
+        url,
+        "UTF8",
+        "sms-gateway",
+        servers->hosts[connection->server],
+        servers->ports[connection->server],
+        NULL,
+    };
     connection->pg = PQconnectStartParams(keywords, values, 1);
     if (!connection->pg || PQstatus(connection->pg) == CONNECTION_BAD) {
-        set_problem(problem, connection->pg ? PQerrorMessage(connection->pg) : "no memory");
-        connection_close(connection);
+        servers_add_problem(problem, url,
+                            connection->pg ? PQerrorMessage(connection->pg) : "no memory");
         return false;
     }
     PQsetNoticeReceiver(connection->pg, note_warning, connection);
     PQsetnonblocking(connection->pg, 1);
-    PGresult *result = NULL;
-    if (await_connected(connection, deadline_ms, problem))
-        result = connection_query(connection, setup, problem);
+    return await_connected(connection, url, deadline_ms, problem);
+}
+
+bool connection_open(struct connection *connection, const char *url, const char *setup,
+                     int64_t deadline_ms, char problem[STORE_ERROR_SIZE])
+{
+    struct servers servers;
+    connection_close(connection);
+    if (!servers_read(&servers, url, problem))
+        return false;
+    bool good = false;
+    for (int left = servers.count; left > 0 && !good; left--) {
+        int64_t now_ms = clock_monotonic_ms();
+        connection->server %= servers.count;
+        int64_t share_ms = (deadline_ms - now_ms) / left;
+        if (left > 1)
+            share_ms = MIN(share_ms, (int64_t)MOST_FOR_ONE_MS);
+        good = open_one(connection, url, &servers, now_ms + share_ms, problem);
+        if (good)
+            break;
+        connection_close(connection);
+        connection->server++;
+    }
+    PGresult *result = good ? connection_query(connection, setup, problem) : NULL;
     if (!result)
         connection_close(connection);
     PQclear(result);
@@ -157,6 +203,8 @@ PGresult *connection_query(struct connection *connection, const char *sql,
     if (good && last)
         return last;
     set_problem(problem, PQerrorMessage(connection->pg));
+    if (*problem == '\0')
+        set_problem(problem, "the server does not answer in time");
     while (last &&
            (next = PQgetResult(connection->pg))) /* blocks for no longer than the server sends */
         PQclear(next);

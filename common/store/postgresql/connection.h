@@ -16,6 +16,7 @@
 struct connection {
     PGconn *pg;     /* NULL: closed, or lost */
     int timeout_ms; /* for each answer */
+    int server;     /* of those of the URL: the last that was connected */
     bool
         is_warned; /* the server has warned: 01000 with a COMMIT says that a standby was not waited for */
     int64_t round_trips; /* over all connections: how often answers were waited for */
@@ -28,7 +29,8 @@ struct connection_values {
     const int *lengths;
 };
 
-/* Connects, closing what was open, and sets the session up. `problem` says in one sentence why not. */
+/* Connects, closing what was open, and sets the session up: to the first of the URL's servers that can be used, each of which has
+   its share of the time. `problem` says in one sentence why not, without the URL's password. */
 MUST_CHECK bool connection_open(struct connection *connection, const char *url, const char *setup,
                                 int64_t deadline_ms, char problem[STORE_ERROR_SIZE]);
 void connection_close(struct connection *connection);

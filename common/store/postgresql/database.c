@@ -4,6 +4,7 @@
 #include "common/base/clock.h"
 #include "common/base/fail_point.h"
 #include "common/base/log.h"
+#include "common/store/postgresql/durability.h"
 #include "common/store/postgresql/own_rows.h"
 #include "common/store/postgresql/preload.h"
 #include "common/store/postgresql/role_lock.h"
@@ -30,6 +31,11 @@ enum {
     "off;"                                                                                         \
     " SET enable_mergejoin = off; SET enable_bitmapscan = off; SET jit = off;"                     \
     " SET idle_in_transaction_session_timeout = '5s'; SET lock_timeout = '2s';"                    \
+    " SELECT set_config('synchronous_commit', 'on', false)"                                        \
+    " WHERE current_setting('synchronous_commit') <> 'remote_apply';"                              \
+    " SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = "  \
+    "3;"                                                                                           \
+    " SET tcp_user_timeout = '25s';"                                                               \
     " SET standard_conforming_strings = on; SET bytea_output = hex; SET statement_timeout = 0;"    \
     " SET default_transaction_isolation = 'read committed'"
 
@@ -60,6 +66,16 @@ static bool keep_role(struct store_database *database, char problem[STORE_ERROR_
            role_lock_take(&database->role, database->url, database->options, true, problem);
 }
 
+static bool is_durable(struct store_database *database, char problem[STORE_ERROR_SIZE])
+{
+    bool needs_standby = database->options->needs_standby;
+    if (durability_check(&database->handle.connection, needs_standby, &database->faults, problem))
+        return true;
+    database->has_no_standby = needs_standby && database->faults >= 0 &&
+                               !(database->faults & FAULT_IS_STANDBY);
+    return false;
+}
+
 /* One attempt. */
 static bool connect_writer(struct store_database *database, int64_t deadline_ms, int64_t *committed)
 {
@@ -68,8 +84,11 @@ static bool connect_writer(struct store_database *database, int64_t deadline_ms,
     handle_forget(handle);
     handle_clear_failure(handle);
     handle->is_stale = false;
+    database->has_no_standby = false;
     if (!keep_role(database, problem) ||
-        !connection_open(&handle->connection, database->url, SETUP, deadline_ms, problem)) {
+        !connection_open(&handle->connection, database->url, SETUP, deadline_ms, problem) ||
+        !is_durable(database, problem)) {
+        connection_close(&handle->connection);
         if (!database->is_away)
             log_warning("the database cannot be reached", LOG_TEXT("problem", problem));
         database->is_away = true;
@@ -90,7 +109,7 @@ static bool reconnect(struct store_database *database, int64_t deadline_ms, int6
     int64_t now_ms;
     while (!connect_writer(database, deadline_ms, committed)) {
         now_ms = clock_monotonic_ms();
-        if (now_ms >= deadline_ms)
+        if (now_ms >= deadline_ms || database->has_no_standby)
             return false;
         usleep((useconds_t)MIN(RECONNECT_PAUSE_MS, deadline_ms - now_ms) * 1000);
     }
@@ -141,6 +160,7 @@ static bool open_writer(struct store_database *database, char problem[STORE_ERRO
          !role_lock_take(&database->role, database->url, database->options, false, problem)) ||
         !connection_open(connection, database->url, SETUP, clock_monotonic_ms() + OPEN_TIMEOUT_MS,
                          problem) ||
+        !is_durable(database, problem) ||
         !schema_migrate(connection, database->options->must_exist, problem) ||
         !server_clock_ask(connection, problem))
         return false;
@@ -164,6 +184,7 @@ static enum error open_database(const struct store_options *options, const char 
     if (!database)
         return ERROR_INTERNAL;
     database->options = options;
+    database->faults = -1;
     database->handle.connection.timeout_ms = (int)options->timeout_ms;
     database->role.timeout_ms = (int)options->timeout_ms;
     database->message_rows = message_cache_rows();
@@ -285,6 +306,7 @@ static enum error begin(struct store_database *database)
     statement_bind_integer(fence, FIELD_ID, database->writer_id);
     statement_bind_integer(fence, FIELD_FIRST, database->epoch);
     statement_bind_integer(fence, FIELD_NUMBER, database->batch + 1);
+    statement_bind_integer(fence, FIELD_NEEDS_STANDBY, database->options->needs_standby);
     if (error == ERROR_NONE)
         error = statement_change_one(handle, fence);
     return error == ERROR_NONE ? run(database, LOCK_EVENTS) : error;
@@ -454,7 +476,9 @@ static bool prepare_again(struct store_database *database, bool unknown, int64_t
         return may_succeed;
     }
     if (!reconnect(database, deadline_ms, &committed)) {
-        *error = unknown ? ERROR_OUTCOME_UNKNOWN : ERROR_STORE_UNAVAILABLE;
+        *error = unknown                    ? ERROR_OUTCOME_UNKNOWN
+                 : database->has_no_standby ? ERROR_NO_STANDBY
+                                            : ERROR_STORE_UNAVAILABLE;
         return false;
     }
     if (unknown && committed == database->batch + 1)
@@ -488,8 +512,12 @@ static enum error run_batch(struct store_database *database, struct store_write 
                             size_t count, int64_t deadline_ms, size_t *ran)
 {
     *ran = 0;
-    if (!is_connected(database, deadline_ms))
-        return ERROR_STORE_BUSY;
+    if (!is_connected(database, deadline_ms)) {
+        if (deadline_ms == STORE_BEGIN_AT_ONCE || !database->has_no_standby)
+            return ERROR_STORE_BUSY;
+        *ran = count;
+        return ERROR_NO_STANDBY;
+    }
     int64_t until_ms = clock_monotonic_ms() + database->options->timeout_ms;
     *ran = count;
     enum error error;

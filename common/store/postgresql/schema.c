@@ -1,6 +1,5 @@
 #include "common/store/postgresql/schema.h"
 
-#include "common/base/log.h"
 #include "migrations-postgresql.h"
 
 #include <stdio.h>
@@ -78,35 +77,17 @@ static bool migrate_from(struct connection *connection, int64_t version, bool mu
     return run(connection, update, problem);
 }
 
-/* With these off a crash of the server loses what was committed, or all. */
-static bool warn_of_settings(struct connection *connection, char problem[STORE_ERROR_SIZE])
-{
-    PGresult *result = connection_query(
-        connection,
-        "SELECT name FROM pg_settings WHERE setting = 'off' AND"
-        " name IN ('fsync', 'full_page_writes', 'synchronous_commit')",
-        problem);
-    for (int i = 0; result && i < PQntuples(result); i++)
-        log_warning("PostgreSQL may lose messages in a crash; turn its setting on",
-                    LOG_TEXT("setting", PQgetvalue(result, i, 0)));
-    PQclear(result);
-    return result;
-}
-
 bool schema_migrate(struct connection *connection, bool must_exist, char problem[STORE_ERROR_SIZE])
 {
-    int64_t version, encoding_is_right, is_standby;
+    int64_t version, encoding_is_right;
     char ignored[STORE_ERROR_SIZE];
     if (!read_number(connection, "SELECT (current_setting('server_encoding') = 'UTF8')::integer",
-                     &encoding_is_right, problem) ||
-        !read_number(connection, "SELECT pg_is_in_recovery()::integer", &is_standby, problem) ||
-        !warn_of_settings(connection, problem))
+                     &encoding_is_right, problem))
         return false;
-    if (PQserverVersion(connection->pg) < 150000 || !encoding_is_right || is_standby) {
+    if (PQserverVersion(connection->pg) < 150000 || !encoding_is_right) {
         snprintf(problem, STORE_ERROR_SIZE, "%s",
-                 is_standby          ? "it is a standby, which cannot be written"
-                 : encoding_is_right ? "the server is older than PostgreSQL 15"
-                                     : "its encoding is not UTF8");
+                 encoding_is_right ? "the server is older than PostgreSQL 15"
+                                   : "its encoding is not UTF8");
         return false;
     }
     /* A number of the gateway's own. */

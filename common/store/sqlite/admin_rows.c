@@ -22,6 +22,7 @@ static enum error check(struct store_database *database, struct store_probe *pro
     probe->schema = check_schema(database);
     probe->disk = database->disk_error;
     probe->log = database->wal_error;
+    probe->durability = STORE_DURABILITY_SINGLE;
     return probe->schema != ERROR_NONE ? probe->schema
            : probe->disk != ERROR_NONE ? probe->disk
                                        : probe->log;

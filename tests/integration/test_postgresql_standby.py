@@ -1,0 +1,201 @@
+"""A gateway of two nodes on PostgreSQL with a standby: what DATABASE_DURABILITY asks for, and a primary that is killed under load."""
+
+import itertools
+import signal
+import socket
+import subprocess
+import threading
+
+import pytest
+
+from harness.gateway import programs_folder
+from harness.phone import Phone, WorkingPhone
+from harness.postgresql import Server, query, url_of
+from harness.waiting import LIMIT_SECONDS, wait_for
+
+numbers = itertools.count(1)
+SMS = {"phone_number": "+4915112345678", "message": "Hello"}
+
+
+@pytest.fixture(scope="module")
+def build():
+    return "release"
+
+
+@pytest.fixture(scope="module")
+def servers():
+    """The primary and its standby; at the end the standby's too."""
+    primary = Server()
+    query(primary.dsn, "CREATE DATABASE sms")
+    made = [primary, primary.make_standby()]
+    primary.set(synchronous_standby_names="*")
+    yield made
+    for server in made:
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def nodes(servers, module_gateway):
+    first, second = (module_gateway(DATABASE_URL=url_of(servers, "sms"), DATABASE_DURABILITY="standby", NODE_NAME=name,
+                                    SWEEP_INTERVAL_SECONDS=1, STORE_TIMEOUT_MS=1500, PRESENCE_LEASE_SECONDS=5)
+                     for name in ("alpha", "beta"))
+    first.start()
+    second.own_key = first.api_key()
+    second.device_tokens = first.device_tokens
+    second.start()
+    return first, second
+
+
+def assert_refused(program, environment, folder, words):
+    result = subprocess.run([programs_folder("release") / program[0], *program[1:]], cwd=folder, capture_output=True, text=True,
+                            env={"PATH": "/usr/bin", "DATABASE_DURABILITY": "standby"} | environment, timeout=LIMIT_SECONDS, check=False)
+    assert result.returncode == 1 and words in result.stderr, result
+
+
+def checks_of(gateway):
+    """The faults of a gateway that is not ready; {} of one that is."""
+    answer = gateway.api.get("/readyz?verbose")
+    return {error["check"]: error["code"] for error in answer.json().get("errors", [])}
+
+
+def count_states(gateway, where):
+    return gateway.query(f"SELECT count(*) FROM message_state WHERE {where}")[0][0]
+
+
+def wait_ready(nodes):
+    wait_for(lambda: all(node.api.get("/readyz").status_code == 200 for node in nodes), "the nodes to be ready")
+
+
+def test_readiness_says_what_a_message_survives(servers, nodes):
+    ready = nodes[0].api.get("/readyz?verbose").json()
+    assert ready["durability"] == "standby" and ready["checks"]["durability"] == "ok"
+    assert ready["unsafe_settings"] == ["fsync", "full_page_writes"]
+    log = nodes[0].api_fcgi.log()
+    assert log.count("PostgreSQL may lose messages in a crash") == 2 and "each commit waits for a standby" in log
+
+
+def test_a_setting_that_is_changed_while_it_runs_is_noticed_at_once(servers, nodes, tmp_path):
+    primary = servers[0]
+    primary.set(synchronous_standby_names="", full_page_writes="on")
+    try:
+        wait_for(lambda: nodes[0].api.request("POST", "/api/send-sms", json=SMS).status_code == 503, "a message to be refused")
+        nodes[0].api.send_refused(503, "no_standby")
+        for program in ("api-fcgi", "ws-broker", "webhook-sender"):
+            assert_refused([program], {"DATABASE_URL": primary.dsn_of("sms")}, tmp_path, "set synchronous_standby_names")
+        assert checks_of(nodes[0]) == {"durability": "no_standby"}
+        assert "commits no longer wait for a standby" in nodes[0].api_fcgi.log()
+    finally:
+        primary.set(synchronous_standby_names="*")
+    wait_ready(nodes)
+    ready = nodes[0].api.get("/readyz?verbose").json()
+    assert (ready["durability"], ready["unsafe_settings"]) == ("standby", ["fsync"])
+
+
+def test_sessions_wait_for_the_standby_whatever_the_server_says(servers, nodes):
+    servers[0].set(synchronous_commit="local")
+    try:
+        nodes[0].ws_broker.stop()  # its next sessions begin with that
+        nodes[0].ws_broker.start()
+        wait_ready(nodes)
+        assert nodes[0].api.get("/readyz?verbose").json()["durability"] == "standby"
+    finally:
+        servers[0].set(synchronous_commit="on")
+
+
+def test_without_the_standby_nothing_is_answered_2xx_and_nothing_hangs(servers, nodes, tmp_path):
+    standby = servers[1]
+    phone = WorkingPhone(nodes[1], f"phone-{next(numbers)}")
+    standby.pause()
+    try:
+        for _ in range(2):
+            answer = nodes[0].api.request("POST", "/api/send-sms", json=SMS)
+            assert answer.status_code in (503, 504) and int(answer.headers["Retry-After"]) >= 1, answer.text
+        wait_for(lambda: checks_of(nodes[0]) == {"durability": "no_standby"}, "it to be said")
+        assert_refused(["sms-gateway", "database", "migrate"], {"DATABASE_URL": servers[0].dsn_of("sms")}, tmp_path,
+                       "no standby that synchronous_standby_names means is connected")
+    finally:
+        standby.resume()
+    wait_ready(nodes)
+    after = nodes[0].api.send()["message_id"]
+    nodes[0].api.wait_status(after, "sent")
+    # What was on the primary alone may be a message; none is sent twice.
+    wait_for(lambda: count_states(nodes[0], "status < 4") == 0, "all to be sent")
+    assert len(phone.ids()) == len(set(phone.ids())) >= 1
+    phone.close()
+
+
+def test_a_commit_that_succeeds_with_a_warning_is_not_taken(servers, nodes):
+    """An operator cancels what waits for the standby: the server says that it is committed, and warns that it is not there."""
+    primary, standby = servers
+    standby.pause()
+    answers = []
+    try:
+        client = threading.Thread(target=lambda: answers.append(nodes[0].api.request("POST", "/api/send-sms", json=SMS)))
+        client.start()
+        wait_for(lambda: query(primary.dsn, "SELECT count(*) FROM (SELECT pg_cancel_backend(pid) FROM pg_stat_activity"
+                                            " WHERE wait_event = 'SyncRep') AS cancelled")[0][0] > 0, "a commit to wait")
+        client.join()
+        assert answers[0].status_code in (503, 504), answers[0].text
+        assert any("a commit did not reach its standby" in process.log() for node in nodes for process in node.processes)
+    finally:
+        standby.resume()
+    wait_ready(nodes)
+
+
+def test_a_broker_that_freezes_past_its_lease_harms_nothing(nodes):
+    first, second = nodes
+    phone = Phone(first, "frozen")
+    first.ws_broker.signal(signal.SIGSTOP)
+    try:
+        wait_for(lambda: "frozen" not in second.api.devices(), "its lease to be over")
+        again = WorkingPhone(second, "frozen")
+        message = second.api.send()["message_id"]
+        second.api.wait_status(message, "sent")
+    finally:
+        first.ws_broker.signal(signal.SIGCONT)
+    assert phone.closed()[0] in (4001, 1013)
+    last = second.api.send()["message_id"]
+    second.api.wait_status(last, "sent")
+    assert [again.ids().count(message_id) for message_id in (message, last)] == [1, 1]
+    again.close()
+
+
+def test_a_server_that_does_not_answer_does_not_hide_the_primary(servers, nodes, tmp_path):
+    """Its machine is gone, or the network to it: no error comes from there."""
+    assert nodes
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = url_of(servers[:1], "sms").replace("host=", "host=127.0.0.1,") + f"&port={silent.getsockname()[1]},5432"
+        result = subprocess.run([programs_folder("release") / "sms-gateway", "statistics"], cwd=tmp_path, capture_output=True, text=True,
+                                env={"PATH": "/usr/bin", "DATABASE_URL": url}, timeout=LIMIT_SECONDS, check=False)
+    assert result.returncode == 0 and "queued" in result.stdout, result
+
+
+def test_a_failover_under_load_loses_nothing_and_sends_nothing_twice(servers, nodes, make_load):
+    primary, standby = servers
+    phones = [WorkingPhone(node, f"phone-{next(numbers)}") for node in nodes for _ in range(3)]
+    loads = [make_load(node, 60, threads=2) for node in nodes]
+    for load in loads:
+        load.wait_accepted(30)
+    primary.pause()
+    wait_for(lambda: all(load.refused for load in loads), "clients to be told to come again")
+    assert {node.api.get("/readyz").status_code for node in nodes} == {503}
+    standby.promote()
+    # The new primary has no standby yet.
+    wait_for(lambda: checks_of(nodes[0]) == {"durability": "no_standby"}, "it to be said")
+    standby.set(synchronous_standby_names="")
+    assert checks_of(nodes[0]) == {"durability": "no_standby"}
+    servers.append(standby.make_standby())
+    standby.set(synchronous_standby_names="*")
+    wait_ready(nodes)
+    for load in loads:
+        load.wait_accepted(30)
+    promised = set().union(*(load.stop() for load in loads))
+    wait_for(lambda: count_states(nodes[0], "status < 4") == 0, "all to be sent")
+    sent = [message_id for phone in phones for message_id in phone.ids()]
+    stored = {row[0] for row in nodes[0].query("SELECT encode(id, 'hex')::uuid FROM message")}
+    assert promised <= stored
+    assert len(sent) == len(set(sent)) and promised <= set(sent)
+    assert count_states(nodes[0], "status = 9") == 0
+    assert all(node.api_fcgi.log().count("connected to the database") for node in nodes)
+    for phone in phones:
+        phone.close()
