@@ -69,7 +69,7 @@ static int migrate(struct store *store, const struct command *command)
         json_put_text(command->json, "database", shown);
         json_end_object(command->json);
     } else {
-        terminal_print(stdout, "%s has the schema of this version.\n", shown);
+        terminal_print(stdout, "%s has a schema that this version works with.\n", shown);
     }
     return EXIT_SUCCESS;
 }

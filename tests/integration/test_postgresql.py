@@ -195,6 +195,27 @@ def test_a_node_whose_clock_is_a_day_off_harms_nobody(server, make_gateway):
         phone.close()
 
 
+def test_nodes_are_upgraded_one_after_another_as_long_as_the_schema_allows_it(nodes):
+    first, second = nodes
+
+    def set_schema(version, compatible_from):
+        first.query(f"UPDATE schema_version SET version = {version}, compatible_from = {compatible_from}")
+
+    set_schema(2, 1)
+    second.api_fcgi.stop()
+    second.api_fcgi.start()
+    assert first.api.get("/readyz").status_code == 200
+    phone = WorkingPhone(first, name_phone())
+    second.api.wait_status(second.api.send("+4915112345678", "Hello")["message_id"], "sent")
+    phone.close()
+    set_schema(2, 2)
+    wait_for(lambda: "schema_changed" in first.api.get("/readyz").text, "the node to be not ready")
+    status, _, errors = first.command("statistics")
+    assert status == 1 and "install a newer gateway" in errors
+    set_schema(1, 1)
+    wait_for(lambda: first.api.get("/readyz").status_code == 200, "the node to be ready")
+
+
 def test_a_second_process_of_a_node_and_of_the_sender_is_refused(nodes):
     first = nodes[0]
     for program, words in (("api-fcgi", "NODE_NAME"), ("ws-broker", "NODE_NAME"), ("webhook-sender", "all nodes")):

@@ -2,7 +2,7 @@
 #include "common/store/postgresql/database.h"
 #include "common/store/postgresql/durability.h"
 #include "common/store/postgresql/own_rows.h"
-#include "common/store/postgresql/schema.h"
+#include "common/store/postgresql/server_schema.h"
 
 static struct statement *get(struct store_database *database, enum statement_id id)
 {
@@ -30,11 +30,11 @@ static enum error check_durability(struct store_database *database, struct store
 
 static enum error check(struct store_database *database, struct store_probe *probe)
 {
-    int64_t version = 0;
-    enum error error = statement_read_integer(&database->handle, get(database, READ_SCHEMA),
-                                              &version);
-    probe->schema = error == ERROR_NONE && version != schema_version() ? ERROR_SCHEMA_CHANGED
-                                                                       : error;
+    int64_t fits = 0;
+    struct statement *select = get(database, CHECK_SCHEMA);
+    statement_bind_integer(select, FIELD_NUMBER, server_schema_of_gateway.version);
+    enum error error = statement_read_integer(&database->handle, select, &fits);
+    probe->schema = error == ERROR_NONE && !fits ? ERROR_SCHEMA_CHANGED : error;
     return probe->schema != ERROR_NONE ? probe->schema : check_durability(database, probe);
 }
 

@@ -8,8 +8,8 @@
 #include "common/store/postgresql/own_rows.h"
 #include "common/store/postgresql/preload.h"
 #include "common/store/postgresql/role_lock.h"
-#include "common/store/postgresql/schema.h"
 #include "common/store/postgresql/server_clock.h"
+#include "common/store/postgresql/server_schema.h"
 #include "common/store/sql/queries.h"
 
 #include <stdio.h>
@@ -87,7 +87,8 @@ static bool connect_writer(struct store_database *database, int64_t deadline_ms,
     database->has_no_standby = false;
     if (!keep_role(database, problem) ||
         !connection_open(&handle->connection, database->url, SETUP, deadline_ms, problem) ||
-        !is_durable(database, problem)) {
+        !is_durable(database, problem) ||
+        !server_schema_check(&handle->connection, &server_schema_of_gateway, problem)) {
         connection_close(&handle->connection);
         if (!database->is_away)
             log_warning("the database cannot be reached", LOG_TEXT("problem", problem));
@@ -156,12 +157,15 @@ static bool open_writer(struct store_database *database, char problem[STORE_ERRO
 {
     struct connection *connection = &database->handle.connection;
     const char *role = database->options->role;
+    char process[ROLE_NAME_SIZE];
+    role_name_write(role, process);
     if ((role &&
          !role_lock_take(&database->role, database->url, database->options, false, problem)) ||
         !connection_open(connection, database->url, SETUP, clock_monotonic_ms() + OPEN_TIMEOUT_MS,
                          problem) ||
         !is_durable(database, problem) ||
-        !schema_migrate(connection, database->options->must_exist, problem) ||
+        !server_schema_migrate(connection, &server_schema_of_gateway, process,
+                               database->options->must_exist, problem) ||
         !server_clock_ask(connection, problem))
         return false;
     snprintf(problem, STORE_ERROR_SIZE, "it does not take the gateway's statements");

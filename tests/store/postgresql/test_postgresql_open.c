@@ -38,7 +38,8 @@ static void what_is_no_database_of_a_gateway_is_refused(void **state)
     static const struct {
         const char *sql, *expected;
     } cases[] = {
-        {"UPDATE schema_version SET version = 1000", "install a newer gateway"},
+        {"UPDATE schema_version SET version = 1000, compatible_from = 1000",
+         "install a newer gateway"},
         {"DROP TABLE schema_version", "give the gateway a database of its own"},
     };
     need_postgresql();

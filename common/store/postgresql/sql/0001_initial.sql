@@ -3,12 +3,15 @@
 -- Statuses are the numbers of enum message_status in common/model/message.h. Times are wall-clock milliseconds since
 -- 1970. Ids of messages are UUIDv7, as 16 bytes: their order is the order of creation. Names compare by their bytes.
 
--- The version of the schema: of this file it is the number.
+-- The version of the schema, which is the number of this file, and the oldest version whose programs work with it, too. The last
+-- statement of each migration sets both. One that only adds what older programs need not know (tables, columns with a default,
+-- indexes) leaves compatible_from as it is: nodes are then upgraded one after another.
 CREATE TABLE schema_version (
-    only_row integer PRIMARY KEY CHECK (only_row = 1),
-    version  integer NOT NULL
+    only_row        integer PRIMARY KEY CHECK (only_row = 1),
+    version         integer NOT NULL,
+    compatible_from integer NOT NULL CHECK (compatible_from BETWEEN 1 AND version)
 );
-INSERT INTO schema_version VALUES (1, 1);
+INSERT INTO schema_version VALUES (1, 1, 1);
 
 -- The processes that write. Each transaction counts its batch here first: whoever opened the row can tell after a lost
 -- connection whether the batch was committed, and what is still in the old connection fails at the old epoch.

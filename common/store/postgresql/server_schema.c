@@ -1,0 +1,165 @@
+#include "common/store/postgresql/server_schema.h"
+
+#include "common/base/log.h"
+#include "migrations-postgresql.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct server_schema server_schema_of_gateway = {ARRAY_LENGTH(migrations), migrations};
+
+/* As the database says: its version, and the oldest whose programs work with it. */
+struct window {
+    int64_t compatible_from, version; /* 0: it is empty */
+};
+
+static bool run(struct connection *connection, const char *sql, char problem[STORE_ERROR_SIZE])
+{
+    PGresult *result = connection_query(connection, sql, problem);
+    PQclear(result);
+    return result;
+}
+
+static bool read_number(struct connection *connection, const char *sql, int64_t *number,
+                        char problem[STORE_ERROR_SIZE])
+{
+    PGresult *result = connection_query(connection, sql, problem);
+    bool good = result && PQntuples(result) == 1;
+    if (good)
+        *number = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
+    PQclear(result);
+    return good;
+}
+
+static bool read_window(struct connection *connection, struct window *window,
+                        char problem[STORE_ERROR_SIZE])
+{
+    int64_t ours = 0, tables = 0;
+    *window = (struct window){0, 0};
+    if (!read_number(connection,
+                     "SELECT count(*) FROM pg_class WHERE relnamespace ="
+                     " current_schema()::regnamespace AND relkind = 'r' AND relname"
+                     " IN ('schema_version', 'message_state')",
+                     &ours, problem))
+        return false;
+    if (ours == 2)
+        return read_number(connection, "SELECT version FROM schema_version", &window->version,
+                           problem) &&
+               read_number(connection, "SELECT compatible_from FROM schema_version",
+                           &window->compatible_from, problem);
+    if (!read_number(connection,
+                     "SELECT count(*) FROM pg_class WHERE relnamespace ="
+                     " current_schema()::regnamespace AND relkind IN ('r', 'p', 'v')",
+                     &tables, problem))
+        return false;
+    if (tables > 0)
+        snprintf(problem, STORE_ERROR_SIZE,
+                 "it has tables of another program; give the gateway a database of its own");
+    return tables == 0;
+}
+
+static bool may_use(const struct server_schema *schema, const struct window *window,
+                    char problem[STORE_ERROR_SIZE])
+{
+    if (window->version <= schema->version || window->compatible_from <= schema->version)
+        return true;
+    snprintf(problem, STORE_ERROR_SIZE,
+             "its schema has version %lld, which programs for version %lld and newer work with, and"
+             " this one is for %lld: install a newer gateway",
+             (long long)window->version, (long long)window->compatible_from,
+             (long long)schema->version);
+    return false;
+}
+
+/* Those that have the locks of their roles. */
+static bool are_others_stopped(struct connection *connection, const char *process,
+                               char problem[STORE_ERROR_SIZE])
+{
+    char sql[768];
+    snprintf(sql, sizeof(sql),
+             "SELECT min(application_name) FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
+             " WHERE l.locktype = 'advisory' AND l.classid = 72362 AND l.objsubid = 2"
+             " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+             " AND application_name <> '%.200s'",
+             process);
+    PGresult *result = connection_query(connection, sql, problem);
+    bool stopped = result && PQgetisnull(result, 0, 0);
+    if (result && !stopped)
+        snprintf(problem, STORE_ERROR_SIZE,
+                 "its schema has an older version, and %.200s is for that one: stop the gateway on"
+                 " all hosts, then start this version",
+                 PQgetvalue(result, 0, 0));
+    PQclear(result);
+    return stopped;
+}
+
+static bool migrate_from(struct connection *connection, const struct server_schema *schema,
+                         int64_t version, const char *process, char problem[STORE_ERROR_SIZE])
+{
+    struct window window;
+    for (int64_t next = version; next < schema->version; next++) {
+        if (!run(connection, schema->migrations[next], problem))
+            return false;
+    }
+    if (!read_window(connection, &window, problem))
+        return false;
+    if (window.version != schema->version || window.compatible_from > window.version) {
+        snprintf(problem, STORE_ERROR_SIZE, "the migrations do not say what they have made");
+        return false;
+    }
+    if (version > 0 && window.compatible_from > version &&
+        !are_others_stopped(connection, process, problem))
+        return false;
+    log_info(version > 0 ? "the schema was migrated" : "the tables were created",
+             LOG_NUMBER("version", schema->version),
+             LOG_NUMBER("compatible_from", window.compatible_from));
+    return true;
+}
+
+static bool migrate(struct connection *connection, const struct server_schema *schema,
+                    const char *process, bool must_exist, char problem[STORE_ERROR_SIZE])
+{
+    struct window window;
+    if (!read_window(connection, &window, problem) || !may_use(schema, &window, problem))
+        return false;
+    if (window.version == 0 && must_exist) {
+        snprintf(problem, STORE_ERROR_SIZE, "it is empty; start the gateway first");
+        return false;
+    }
+    return window.version >= schema->version ||
+           migrate_from(connection, schema, window.version, process, problem);
+}
+
+bool server_schema_check(struct connection *connection, const struct server_schema *schema,
+                         char problem[STORE_ERROR_SIZE])
+{
+    struct window window;
+    return read_window(connection, &window, problem) && may_use(schema, &window, problem);
+}
+
+bool server_schema_migrate(struct connection *connection, const struct server_schema *schema,
+                           const char *process, bool must_exist, char problem[STORE_ERROR_SIZE])
+{
+    int64_t encoding_is_right;
+    char ignored[STORE_ERROR_SIZE];
+    if (!read_number(connection, "SELECT (current_setting('server_encoding') = 'UTF8')::integer",
+                     &encoding_is_right, problem))
+        return false;
+    if (PQserverVersion(connection->pg) < 150000 || !encoding_is_right) {
+        snprintf(problem, STORE_ERROR_SIZE, "%s",
+                 encoding_is_right ? "the server is older than PostgreSQL 15"
+                                   : "its encoding is not UTF8");
+        return false;
+    }
+    /* A number of the gateway's own. */
+    bool good = run(connection,
+                    "BEGIN; SET LOCAL lock_timeout = '30s';"
+                    " SELECT pg_advisory_xact_lock(7236270945301)",
+                    problem) &&
+                migrate(connection, schema, process, must_exist, problem);
+    if (good)
+        return run(connection, "COMMIT", problem);
+    (void)!run(connection, "ROLLBACK", ignored);
+    return false;
+}
