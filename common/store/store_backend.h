@@ -8,6 +8,7 @@
 #ifndef COMMON_STORE_STORE_BACKEND_H
 #define COMMON_STORE_STORE_BACKEND_H
 
+#include "common/store/copy_side.h"
 #include "common/store/store.h"
 
 /* Each backend completes these two with what it needs. */
@@ -179,6 +180,8 @@ struct store_backend {
                                  const struct store_accepted_query *query, int64_t *count);
     enum error (*read_statistics)(struct store_database_reader *reader, int64_t stuck_for_ms,
                                   struct store_statistics *statistics);
+
+    const struct copy_side *copy_side; /* NULL: it cannot be copied */
 };
 
 /* The topics of a write that has succeeded, but for messages that it has returned to the queue. */

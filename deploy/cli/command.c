@@ -80,13 +80,14 @@ static const char *source_of_path(const struct command *command)
 
 int command_fail_database(const struct command *command, const char *errmsg)
 {
-    char path[DATABASE_PATH_SIZE], reason[STORE_ERROR_SIZE];
+    char path[DATABASE_PATH_SIZE], copied[DATABASE_PATH_SIZE], reason[STORE_ERROR_SIZE];
     enum database_path_state state;
     const char *hint = "";
     if (database_url_is_postgresql(command->settings.database_url))
         return command_fail(command, "%s", errmsg);
     if (database_path_resolve(command->settings.database_path, path, reason) &&
-        database_path_check(path, &state, reason) && state != DATABASE_PATH_FILE)
+        database_path_check(path, &state, reason) && state != DATABASE_PATH_FILE &&
+        !database_path_was_copied(path, copied))
         hint = "; the gateway creates it when it first starts";
     return command_fail(command, "%s%s (DATABASE_PATH=%s comes from %s)", errmsg, hint,
                         command->settings.database_path, source_of_path(command));

@@ -1,10 +1,11 @@
-/* sms-gateway database: checks, creates, migrates, downgrades and compacts the database. */
+/* sms-gateway database: checks, creates, migrates, copies, downgrades and compacts the database. */
 #include "common/base/terminal.h"
 #include "common/process/database_url.h"
 #include "common/process/program.h"
 #include "common/store/sqlite/database_file.h"
 #include "deploy/cli/command.h"
 #include "deploy/cli/content.h"
+#include "deploy/cli/database_copy.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -142,6 +143,16 @@ static const struct command_action actions[] = {
          "PostgreSQL by one process at a time, whichever comes first",
      .without_store = true,
      .run = migrate},
+    {.name = "copy",
+     .meaning =
+         "copy everything from SQLite's file to PostgreSQL, or back, in one transaction, and "
+         "compare. The gateway must be stopped, on every node. No gateway starts with the "
+         "source afterwards, so that nothing is sent twice",
+     .options = database_copy_options,
+     .of_a_start = true,
+     .without_store = true,
+     .as_caller = true,
+     .run = database_copy},
     {.name = "downgrade",
      .meaning = "take the schema back to an older version, for an older gateway. No message is "
                 "lost. The gateway must be stopped",
@@ -160,6 +171,6 @@ static const struct command_action actions[] = {
 
 const struct command_family database_commands = {
     .name = "database",
-    .purpose = "check, migrate, compact or downgrade the database",
+    .purpose = "check, migrate, copy, compact or downgrade the database",
     .actions = actions,
 };

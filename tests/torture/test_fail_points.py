@@ -45,6 +45,8 @@ BATCH_POINTS = [("store.within_batch", 1, False), ("store.within_batch", 80, Fal
 RECEIVE_POINTS = [("broker.before_receive", False), ("broker.after_receive", True)]
 # When a phone with SMSGate has asked for its messages, or reported, and what the message is then.
 POLLED_POINTS = [("store.before_commit", "queued"), ("api.before_listing", "accepted"), ("api.before_report_answer", "sent")]
+# Those of a copy between two databases are walked by tests/integration/test_database_copy.py.
+COPY_POINTS = {"copy.before_verification", "copy.before_commit"}
 # When the sender of webhooks ends: its receiver has the event then, and gets it once more with the same id.
 WEBHOOK_POINTS = ["webhook.after_answer", "webhook.before_note"]
 POINTS = [("api_fcgi", *point) for point in API_POINTS] + \
@@ -222,7 +224,7 @@ def test_every_fail_point_is_walked():
                for path in (ROOT / folder).rglob("*.c")]
     named = {name for path in sources
              for name in re.findall(r'FAIL_POINT\("(.*?)"\)', path.read_text())}
-    assert named == {point for _, point, _ in POINTS} | {point for point, _, _ in BATCH_POINTS} | \
+    assert named == COPY_POINTS | {point for _, point, _ in POINTS} | {point for point, _, _ in BATCH_POINTS} | \
         {point for point, _ in RECEIVE_POINTS} | set(WEBHOOK_POINTS) | {point for point, _ in POLLED_POINTS}
 
 

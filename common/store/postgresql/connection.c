@@ -212,6 +212,60 @@ PGresult *connection_query(struct connection *connection, const char *sql,
     return NULL;
 }
 
+/* ---- COPY ---- */
+
+bool connection_copy_begin(struct connection *connection, const char *sql,
+                           char problem[STORE_ERROR_SIZE])
+{
+    PGresult *result = NULL;
+    if (connection->pg && PQsendQuery(connection->pg, sql) && await_result(connection))
+        result = PQgetResult(connection->pg);
+    bool good = PQresultStatus(result) == PGRES_COPY_IN;
+    PQclear(result);
+    if (!good)
+        set_problem(problem, PQerrorMessage(connection->pg));
+    return good;
+}
+
+/* libpq keeps what the server does not take yet: no more than one piece. */
+static bool flush(struct connection *connection)
+{
+    int64_t deadline_ms = clock_monotonic_ms() + connection->timeout_ms;
+    int unsent;
+    while ((unsent = PQflush(connection->pg)) > 0) {
+        if (!wait_for(connection, POLLIN | POLLOUT, deadline_ms) || !PQconsumeInput(connection->pg))
+            return false;
+    }
+    return unsent == 0;
+}
+
+bool connection_copy_put(struct connection *connection, const char *bytes, size_t length,
+                         char problem[STORE_ERROR_SIZE])
+{
+    if (PQputCopyData(connection->pg, bytes, (int)length) == 1 && flush(connection))
+        return true;
+    /* The server has said why, or is gone. */
+    if (connection_copy_end(connection, problem))
+        set_problem(problem, "it does not take the rows");
+    return false;
+}
+
+bool connection_copy_end(struct connection *connection, char problem[STORE_ERROR_SIZE])
+{
+    PGresult *result = NULL, *next;
+    bool good = PQputCopyEnd(connection->pg, NULL) == 1;
+    if (await_result(connection))
+        result = PQgetResult(connection->pg);
+    good &= PQresultStatus(result) == PGRES_COMMAND_OK;
+    if (!good)
+        set_problem(problem,
+                    result ? PQresultErrorMessage(result) : PQerrorMessage(connection->pg));
+    PQclear(result);
+    while (await_result(connection) && (next = PQgetResult(connection->pg)))
+        PQclear(next);
+    return good;
+}
+
 /* ---- The pipeline ---- */
 
 bool connection_begin_pipeline(struct connection *connection)

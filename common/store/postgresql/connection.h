@@ -42,6 +42,12 @@ bool connection_is_open(struct connection *connection);
    clears; NULL, and a problem, if one failed. */
 MUST_CHECK PGresult *connection_query(struct connection *connection, const char *sql,
                                       char problem[STORE_ERROR_SIZE]);
+/* Rows by COPY ... FROM STDIN: the statement, pieces of its data, and the end. An error comes with any of the three. */
+MUST_CHECK bool connection_copy_begin(struct connection *connection, const char *sql,
+                                      char problem[STORE_ERROR_SIZE]);
+MUST_CHECK bool connection_copy_put(struct connection *connection, const char *bytes, size_t length,
+                                    char problem[STORE_ERROR_SIZE]);
+MUST_CHECK bool connection_copy_end(struct connection *connection, char problem[STORE_ERROR_SIZE]);
 MUST_CHECK bool connection_begin_pipeline(struct connection *connection);
 
 /* Of the pipeline; false if the connection is lost. */

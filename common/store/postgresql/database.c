@@ -4,6 +4,7 @@
 #include "common/base/clock.h"
 #include "common/base/fail_point.h"
 #include "common/base/log.h"
+#include "common/store/postgresql/copy_side.h"
 #include "common/store/postgresql/durability.h"
 #include "common/store/postgresql/own_rows.h"
 #include "common/store/postgresql/preload.h"
@@ -166,7 +167,7 @@ static bool open_writer(struct store_database *database, char problem[STORE_ERRO
         !is_durable(database, problem) ||
         !server_schema_migrate(connection, &server_schema_of_gateway, process,
                                database->options->must_exist, problem) ||
-        !server_clock_ask(connection, problem))
+        server_schema_is_copied(connection, problem) || !server_clock_ask(connection, problem))
         return false;
     snprintf(problem, STORE_ERROR_SIZE, "it does not take the gateway's statements");
     return connection_begin_pipeline(connection) && add_writer(database) &&
@@ -582,4 +583,5 @@ const struct store_backend store_backend_postgresql = {
     .open_reader = open_reader,
     .close_reader = close_reader,
     SQL_QUERIES,
+    .copy_side = &postgresql_copy_side,
 };

@@ -14,9 +14,9 @@ struct store_database {
     struct connection role; /* has the lock of options.role */
     bool is_away;           /* that it cannot be reached has been logged */
     struct bell *bell;
-    unsigned topics; /* of the last batch, for the bell */
-    int64_t faults;         /* of durability.h, when they were last read; -1: not yet */
-    bool has_no_standby;    /* that it needs: what is asked of it is refused */
+    unsigned topics;     /* of the last batch, for the bell */
+    int64_t faults;      /* of durability.h, when they were last read; -1: not yet */
+    bool has_no_standby; /* that it needs: what is asked of it is refused */
 
     /* The writer */
     struct handle handle;

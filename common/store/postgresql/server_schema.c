@@ -138,6 +138,33 @@ bool server_schema_check(struct connection *connection, const struct server_sche
     return read_window(connection, &window, problem) && may_use(schema, &window, problem);
 }
 
+bool server_schema_begin(struct connection *connection, char problem[STORE_ERROR_SIZE])
+{
+    /* A number of the gateway's own. */
+    bool good = run(connection,
+                    "BEGIN; SET LOCAL lock_timeout = '30s';"
+                    " SELECT pg_advisory_xact_lock(7236270945301)",
+                    problem);
+    if (!good && strstr(problem, "lock timeout"))
+        snprintf(problem, STORE_ERROR_SIZE,
+                 "another process makes its tables or copies it, and has not ended in time");
+    return good;
+}
+
+bool server_schema_is_copied(struct connection *connection, char problem[STORE_ERROR_SIZE])
+{
+    PGresult *result = connection_query(
+        connection, "SELECT copied_to FROM schema_version WHERE copied_to IS NOT NULL", problem);
+    bool copied = !result || PQntuples(result) > 0;
+    if (result && copied)
+        snprintf(problem, STORE_ERROR_SIZE,
+                 "it was copied to %.200s, which the gateway should use now. Only if that copy is"
+                 " not used: UPDATE schema_version SET copied_to = NULL",
+                 PQgetvalue(result, 0, 0));
+    PQclear(result);
+    return copied;
+}
+
 bool server_schema_migrate(struct connection *connection, const struct server_schema *schema,
                            const char *process, bool must_exist, char problem[STORE_ERROR_SIZE])
 {
@@ -152,11 +179,7 @@ bool server_schema_migrate(struct connection *connection, const struct server_sc
                                    : "its encoding is not UTF8");
         return false;
     }
-    /* A number of the gateway's own. */
-    bool good = run(connection,
-                    "BEGIN; SET LOCAL lock_timeout = '30s';"
-                    " SELECT pg_advisory_xact_lock(7236270945301)",
-                    problem) &&
+    bool good = server_schema_begin(connection, problem) &&
                 migrate(connection, schema, process, must_exist, problem);
     if (good)
         return run(connection, "COMMIT", problem);

@@ -31,4 +31,12 @@ MUST_CHECK bool server_schema_check(struct connection *connection,
                                     const struct server_schema *schema,
                                     char problem[STORE_ERROR_SIZE]);
 
+/* Begins a transaction with the lock of migrations: until its end no other process opens the database. */
+MUST_CHECK bool server_schema_begin(struct connection *connection, char problem[STORE_ERROR_SIZE]);
+
+/* Whether all of it was copied to another database (common/store/copy.h), with `problem`: two gateways with the same messages would
+   send each twice. Also true where that cannot be read. */
+MUST_CHECK bool server_schema_is_copied(struct connection *connection,
+                                        char problem[STORE_ERROR_SIZE]);
+
 #endif

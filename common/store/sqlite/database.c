@@ -5,6 +5,7 @@
 #include "common/base/fail_point.h"
 #include "common/base/log.h"
 #include "common/store/sql/queries.h"
+#include "common/store/sqlite/copy_side.h"
 #include "common/store/sqlite/own_rows.h"
 #include "common/store/sqlite/process_lock.h"
 #include "common/store/sqlite/schema.h"
@@ -404,4 +405,5 @@ const struct store_backend store_backend_sqlite = {
     .open_reader = open_reader,
     .close_reader = close_reader,
     SQL_QUERIES,
+    .copy_side = &sqlite_copy_side,
 };

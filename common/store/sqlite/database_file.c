@@ -4,76 +4,18 @@
 #include "common/model/event_types.h"
 #include "common/store/sqlite/database_swap.h"
 #include "common/store/sqlite/disk.h"
+#include "common/store/sqlite/file_work.h"
 #include "common/store/sqlite/schema.h"
-#include "common/store/sqlite/write_lock.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PATH_SIZE = DATABASE_PATH_SIZE, WAIT_MS = 30000 };
-
-/* The first error of an operation, and where its text goes. */
-struct work {
-    char *problem;
-    enum error error;
-};
-
-static bool fail(struct work *work, enum error error, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-static bool fail(struct work *work, enum error error, const char *format, ...)
-{
-    if (work->error != ERROR_NONE)
-        return false;
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(work->problem, STORE_ERROR_SIZE, format, arguments);
-    va_end(arguments);
-    work->error = error;
-    return false;
-}
-
-static bool fail_errno(struct work *work, const char *path)
-{
-    return fail(work, errno == ENOSPC ? ERROR_DISK_FULL : ERROR_STORE_UNAVAILABLE, "%s: %s", path,
-                strerror(errno));
-}
-
-static bool fail_sqlite(struct work *work, sqlite3 *db, const char *path)
-{
-    int code = db ? sqlite3_errcode(db) & 0xff : SQLITE_NOMEM;
-    enum error error = code == SQLITE_FULL                            ? ERROR_DISK_FULL
-                       : code == SQLITE_BUSY || code == SQLITE_LOCKED ? ERROR_STORE_BUSY
-                                                                      : ERROR_STORE_UNAVAILABLE;
-    return fail(work, error, "%s: %s", path, db ? sqlite3_errmsg(db) : "no memory");
-}
+enum { PATH_SIZE = DATABASE_PATH_SIZE };
 
 /* ---- Files ---- */
-
-static bool write_path(struct work *work, char path[PATH_SIZE], const char *base,
-                       const char *suffix)
-{
-    if (snprintf(path, PATH_SIZE, "%s%s", base, suffix) < PATH_SIZE)
-        return true;
-    return fail(work, ERROR_STORE_UNAVAILABLE, "%s: the path is too long", base);
-}
-
-static bool exists(const char *path)
-{
-    struct stat status;
-    return stat(path, &status) == 0;
-}
-
-/* Syncs the file and its directory entry. */
-static bool sync_file(struct work *work, const char *path)
-{
-    return (database_swap_sync(path, O_RDONLY) && database_swap_sync_folder(path)) ||
-           fail_errno(work, path);
-}
 
 static bool is_same_file(const char *path, const char *other)
 {
@@ -82,76 +24,18 @@ static bool is_same_file(const char *path, const char *other)
            status.st_ino == others.st_ino && status.st_dev == others.st_dev;
 }
 
-/* Creates an empty file that only its owner may read, in place of one that an earlier attempt left. */
-static bool create_file(struct work *work, const char *path)
-{
-    if (unlink(path) < 0 && errno != ENOENT)
-        return fail_errno(work, path);
-    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return fail_errno(work, path);
-    close(fd);
-    return true;
-}
-
-/* ---- Databases ---- */
-
-/* NULL with an error. */
-static sqlite3 *open_database(struct work *work, const char *path)
-{
-    sqlite3 *db = NULL;
-    if (!exists(path)) {
-        fail_errno(work, path);
-        return NULL;
-    }
-    if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK) {
-        fail_sqlite(work, db, path);
-        sqlite3_close(db);
-        return NULL;
-    }
-    sqlite3_busy_timeout(db, WAIT_MS);
-    /* A checkpoint must not overlap a write of another process (wal.c). */
-    sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-    sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    if (sqlite3_exec(db,
-                     "PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = FULL;"
-                     "PRAGMA trusted_schema = OFF",
-                     NULL, NULL, NULL) == SQLITE_OK)
-        return db;
-    fail_sqlite(work, db, path);
-    sqlite3_close(db);
-    return NULL;
-}
-
-static bool run_sql(struct work *work, sqlite3 *db, const char *path, const char *sql)
-{
-    return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK || fail_sqlite(work, db, path);
-}
-
-static bool read_number(struct work *work, sqlite3 *db, const char *path, const char *sql,
-                        int64_t *number)
-{
-    return schema_query_number(db, sql, number) || fail_sqlite(work, db, path);
-}
-
-/* Brings the log into the database: afterwards the file is complete by itself. */
-static bool fold_log(struct work *work, sqlite3 *db, const char *path)
-{
-    return run_sql(work, db, path, "PRAGMA journal_mode = DELETE");
-}
-
 /* ---- Contents ---- */
 
-static bool read_version(struct work *work, sqlite3 *db, const char *path, int64_t *version)
+static bool read_version(struct file_work *work, sqlite3 *db, const char *path, int64_t *version)
 {
     char reason[STORE_ERROR_SIZE];
     if (!schema_read_version(db, &schema_of_gateway, version, reason))
-        return fail(work, ERROR_STORE_UNAVAILABLE, "%.200s: %.300s", path, reason);
+        return file_work_fail(work, ERROR_STORE_UNAVAILABLE, "%.200s: %.300s", path, reason);
     return *version > 0 ||
-           fail(work, ERROR_STORE_UNAVAILABLE, "%s: there is no database in it", path);
+           file_work_fail(work, ERROR_STORE_UNAVAILABLE, "%s: there is no database in it", path);
 }
 
-static bool read_newest(struct work *work, sqlite3 *db, const char *path,
+static bool read_newest(struct file_work *work, sqlite3 *db, const char *path,
                         struct database_file_content *content)
 {
     struct message_id newest;
@@ -165,11 +49,11 @@ static bool read_newest(struct work *work, sqlite3 *db, const char *path,
         content->newest_message_at_ms = message_id_time_ms(&newest);
     }
     sqlite3_finalize(query);
-    return code == SQLITE_ROW || code == SQLITE_DONE || fail_sqlite(work, db, path);
+    return code == SQLITE_ROW || code == SQLITE_DONE || file_work_fail_sqlite(work, db, path);
 }
 
 /* Within a transaction of the caller. */
-static bool read_content(struct work *work, sqlite3 *db, const char *path,
+static bool read_content(struct file_work *work, sqlite3 *db, const char *path,
                          struct database_file_content *content)
 {
     *content = (struct database_file_content){0};
@@ -178,25 +62,28 @@ static bool read_content(struct work *work, sqlite3 *db, const char *path,
     for (int i = 0; i < MESSAGE_STATUS_COUNT; i++) {
         char sql[96];
         snprintf(sql, sizeof(sql), "SELECT count FROM message_count WHERE status = %d", i);
-        if (!read_number(work, db, path, sql, &content->messages[i]))
+        if (!file_work_read_number(work, db, path, sql, &content->messages[i]))
             return false;
     }
     return read_newest(work, db, path, content) &&
-           read_number(work, db, path,
-                       "SELECT (SELECT count(*) FROM message_event) +"
-                       " (SELECT count(*) FROM gateway_event)",
-                       &content->events) &&
-           read_number(work, db, path, "SELECT count(*) FROM device", &content->devices) &&
-           read_number(work, db, path, "SELECT count(*) FROM api_key", &content->api_keys) &&
-           read_number(work, db, path, "SELECT count(*) FROM device_token",
-                       &content->device_tokens) &&
-           read_number(work, db, path,
-                       "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
-                       &content->bytes);
+           file_work_read_number(work, db, path,
+                                 "SELECT (SELECT count(*) FROM message_event) +"
+                                 " (SELECT count(*) FROM gateway_event)",
+                                 &content->events) &&
+           file_work_read_number(work, db, path, "SELECT count(*) FROM device",
+                                 &content->devices) &&
+           file_work_read_number(work, db, path, "SELECT count(*) FROM api_key",
+                                 &content->api_keys) &&
+           file_work_read_number(work, db, path, "SELECT count(*) FROM device_token",
+                                 &content->device_tokens) &&
+           file_work_read_number(
+               work, db, path,
+               "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
+               &content->bytes);
 }
 
 /* SQLite's own check, and whether the stored counts match the rows. */
-static bool check_content(struct work *work, sqlite3 *db, const char *path)
+static bool check_content(struct file_work *work, sqlite3 *db, const char *path)
 {
     sqlite3_stmt *query = NULL;
     char answer[256] = "";
@@ -204,14 +91,15 @@ static bool check_content(struct work *work, sqlite3 *db, const char *path)
         sqlite3_step(query) == SQLITE_ROW)
         snprintf(answer, sizeof(answer), "%s", (const char *)sqlite3_column_text(query, 0));
     else
-        fail_sqlite(work, db, path);
+        file_work_fail_sqlite(work, db, path);
     sqlite3_finalize(query);
     if (work->error != ERROR_NONE)
         return false;
     if (strcmp(answer, "ok") != 0)
-        return fail(work, ERROR_STORE_UNAVAILABLE, "%.200s: it is damaged: %s", path, answer);
+        return file_work_fail(work, ERROR_STORE_UNAVAILABLE, "%.200s: it is damaged: %s", path,
+                              answer);
     int64_t wrong = 0;
-    if (!read_number(
+    if (!file_work_read_number(
             work, db, path,
             "SELECT count(*) FROM message_count AS c LEFT JOIN"
             " (SELECT status, count(*) AS found FROM message GROUP BY status) USING (status)"
@@ -219,14 +107,15 @@ static bool check_content(struct work *work, sqlite3 *db, const char *path)
             &wrong))
         return false;
     return wrong == 0 ||
-           fail(work, ERROR_STORE_UNAVAILABLE,
-                "%s: it is damaged: the counts of messages are not those of its rows", path);
+           file_work_fail(work, ERROR_STORE_UNAVAILABLE,
+                          "%s: it is damaged: the counts of messages are not those of its rows",
+                          path);
 }
 
-static bool check_open_database(struct work *work, sqlite3 *db, const char *path,
+static bool check_open_database(struct file_work *work, sqlite3 *db, const char *path,
                                 struct database_file_content *content)
 {
-    bool good = run_sql(work, db, path, "BEGIN") && read_content(work, db, path, content) &&
+    bool good = file_work_run(work, db, path, "BEGIN") && read_content(work, db, path, content) &&
                 check_content(work, db, path);
     sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
     return good;
@@ -243,8 +132,8 @@ enum error database_file_check(const char *given, struct database_file_content *
 enum error database_file_verify(const char *path, struct database_file_content *content,
                                 char problem[STORE_ERROR_SIZE])
 {
-    struct work work = {.problem = problem};
-    sqlite3 *db = open_database(&work, path);
+    struct file_work work = {.problem = problem};
+    sqlite3 *db = file_work_open(&work, path);
     if (db)
         check_open_database(&work, db, path, content);
     sqlite3_close(db);
@@ -254,116 +143,71 @@ enum error database_file_verify(const char *path, struct database_file_content *
 /* ---- Copies ---- */
 
 /* Copies what the source's transaction sees. */
-static bool copy_pages(struct work *work, sqlite3 *source, sqlite3 *copy, const char *copy_path)
+static bool copy_pages(struct file_work *work, sqlite3 *source, sqlite3 *copy,
+                       const char *copy_path)
 {
     sqlite3_backup *backup = sqlite3_backup_init(copy, "main", source, "main");
     if (!backup)
-        return fail_sqlite(work, copy, copy_path);
+        return file_work_fail_sqlite(work, copy, copy_path);
     /* All pages in one step: between steps, a commit of another process would restart the copy. */
     sqlite3_backup_step(backup, -1);
-    return sqlite3_backup_finish(backup) == SQLITE_OK || fail_sqlite(work, copy, copy_path);
+    return sqlite3_backup_finish(backup) == SQLITE_OK ||
+           file_work_fail_sqlite(work, copy, copy_path);
 }
 
 /* The copy is closed, checked and on disk. */
-static bool copy_database(struct work *work, const char *path, const char *copy_path,
+static bool copy_database(struct file_work *work, const char *path, const char *copy_path,
                           struct database_file_content *content)
 {
     struct database_file_content copied = {0};
-    sqlite3 *source = open_database(work, path), *copy = NULL;
-    bool good = source && run_sql(work, source, path, "BEGIN") &&
-                read_content(work, source, path, content) && create_file(work, copy_path) &&
-                (copy = open_database(work, copy_path)) &&
-                copy_pages(work, source, copy, copy_path) && fold_log(work, copy, copy_path) &&
+    sqlite3 *source = file_work_open(work, path), *copy = NULL;
+    bool good = source && file_work_run(work, source, path, "BEGIN") &&
+                read_content(work, source, path, content) && file_work_create(work, copy_path) &&
+                (copy = file_work_open(work, copy_path)) &&
+                copy_pages(work, source, copy, copy_path) &&
+                file_work_fold_log(work, copy, copy_path) &&
                 check_open_database(work, copy, copy_path, &copied);
     if (good && memcmp(content, &copied, sizeof(copied)) != 0)
-        good = fail(work, ERROR_STORE_UNAVAILABLE,
-                    "%s: its counts differ from those of the database that was copied", copy_path);
+        good = file_work_fail(work, ERROR_STORE_UNAVAILABLE,
+                              "%s: its counts differ from those of the database that was copied",
+                              copy_path);
     sqlite3_close(copy);
     sqlite3_close(source);
-    return good && sync_file(work, copy_path);
+    return good && file_work_sync(work, copy_path);
 }
 
 enum error database_file_back_up(const char *given, const char *backup_path,
                                  struct database_file_content *content,
                                  char problem[STORE_ERROR_SIZE])
 {
-    struct work work = {.problem = problem};
+    struct file_work work = {.problem = problem};
     char path[PATH_SIZE], part[PATH_SIZE];
     if (!database_path_find(given, path, problem))
         return ERROR_STORE_UNAVAILABLE;
-    if (exists(backup_path))
-        fail(&work, ERROR_STORE_UNAVAILABLE, "%s: it is there already, choose another name",
-             backup_path);
-    if (work.error != ERROR_NONE || !write_path(&work, part, backup_path, ".part"))
+    if (file_work_exists(backup_path))
+        file_work_fail(&work, ERROR_STORE_UNAVAILABLE,
+                       "%s: it is there already, choose another name", backup_path);
+    if (work.error != ERROR_NONE || !file_work_path(&work, part, backup_path, ".part"))
         return work.error;
     if (!copy_database(&work, path, part, content))
         unlink(part);
     else if (rename(part, backup_path) < 0)
-        fail_errno(&work, backup_path);
+        file_work_fail_errno(&work, backup_path);
     else
-        sync_file(&work, backup_path);
+        file_work_sync(&work, backup_path);
     return work.error;
 }
 
 /* ---- With exclusive access ---- */
 
-/* The bytes of a database file that SQLite locks (PENDING_BYTE in os.h of its sources). */
-enum { SQLITE_FIRST_LOCK = 0x40000000, SQLITE_LOCKS = 512 };
-
-/* Every process that has the database open, by any name, holds one of SQLite's own locks on the file. A downgrade does
-   not ask: it can run beside a backup, which only reads. */
-static bool refuse_users(struct work *work, const char *path)
-{
-    struct flock lock = {.l_type = F_WRLCK,
-                         .l_whence = SEEK_SET,
-                         .l_start = SQLITE_FIRST_LOCK,
-                         .l_len = SQLITE_LOCKS};
-    /* Closing it drops all locks of this process on the file; it has none yet. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return errno == ENOENT || fail_errno(work, path);
-    bool free = fcntl(fd, F_GETLK, &lock) < 0 || lock.l_type == F_UNLCK;
-    close(fd);
-    return free || fail(work, ERROR_STORE_BUSY,
-                        "%s: it is in use: stop the gateway first, and whatever else works on it;"
-                        " process %d does",
-                        path, (int)lock.l_pid);
-}
-
-/* Resolves the path and locks the database, which may be missing, against all other processes. Undoes an interrupted
-   swap. */
-static bool lock_alone(struct work *work, const char *given, char path[PATH_SIZE],
-                       enum database_path_state *state, struct write_lock *lock)
-{
-    *lock = WRITE_LOCK_NONE;
-    if (!database_path_resolve(given, path, work->problem) ||
-        (!database_swap_is_unfinished(path) && !database_path_check(path, state, work->problem))) {
-        work->error = ERROR_STORE_UNAVAILABLE;
-        return false;
-    }
-    if (!write_lock_open(lock, path, WRITE_LOCK_ALONE, 0)) {
-        if (errno != EWOULDBLOCK)
-            return fail_errno(work, path);
-        return fail(work, ERROR_STORE_BUSY,
-                    "%s: it is in use: stop the gateway first, and whatever else works on it",
-                    path);
-    }
-    if (!database_swap_undo(path))
-        return fail_errno(work, path);
-    if (database_path_check(path, state, work->problem))
-        return true;
-    work->error = ERROR_STORE_UNAVAILABLE;
-    return false;
-}
-
 /* The same for a database that must exist. */
-static bool lock_database_alone(struct work *work, const char *given, char path[PATH_SIZE],
-                                struct write_lock *lock)
+static bool file_work_lock_database_alone(struct file_work *work, const char *given,
+                                          char path[PATH_SIZE], struct write_lock *lock)
 {
     enum database_path_state state;
     *lock = WRITE_LOCK_NONE;
     if (database_path_find(given, path, work->problem) || database_swap_is_unfinished(path))
-        return lock_alone(work, given, path, &state, lock);
+        return file_work_lock(work, given, path, &state, lock);
     work->error = ERROR_STORE_UNAVAILABLE;
     return false;
 }
@@ -373,30 +217,18 @@ static bool lock_database_alone(struct work *work, const char *given, char path[
 static int64_t fold_old(const char *path)
 {
     char reason[STORE_ERROR_SIZE];
-    struct work attempt = {.problem = reason};
-    sqlite3 *db = open_database(&attempt, path);
+    struct file_work attempt = {.problem = reason};
+    sqlite3 *db = file_work_open(&attempt, path);
     int64_t version, last_event = 0;
-    if (db && read_version(&attempt, db, path, &version) && fold_log(&attempt, db, path))
-        (void)!read_number(&attempt, db, path, "SELECT id FROM last_event", &last_event);
+    if (db && read_version(&attempt, db, path, &version) && file_work_fold_log(&attempt, db, path))
+        (void)!file_work_read_number(&attempt, db, path, "SELECT id FROM last_event", &last_event);
     sqlite3_close(db);
     return last_event;
 }
 
-/* Replaces the database with a copy. kept_path gets the new name of the previous one, or "". */
-static bool swap(struct work *work, const char *copy, const char *path, char kept_path[PATH_SIZE])
-{
-    if (database_swap(copy, path, kept_path))
-        return true;
-    if (errno == EPERM || errno == EOPNOTSUPP)
-        return fail(work, ERROR_STORE_UNAVAILABLE,
-                    "%s: it cannot be kept under another name: its file system has no hard links",
-                    path);
-    return fail_errno(work, kept_path);
-}
-
 /* Every open message becomes unknown, and belongs to no device. */
-static bool mark_open_unknown(struct work *work, sqlite3 *db, const char *path, long long now_ms,
-                              int64_t *unknown)
+static bool mark_open_unknown(struct file_work *work, sqlite3 *db, const char *path,
+                              long long now_ms, int64_t *unknown)
 {
     char sql[2048];
     snprintf(sql, sizeof(sql),
@@ -415,12 +247,12 @@ static bool mark_open_unknown(struct work *work, sqlite3 *db, const char *path, 
              "UPDATE message_count SET count = (SELECT count(*) FROM message AS m"
              " WHERE m.status = message_count.status)",
              MESSAGE_UNKNOWN, now_ms, TRANSITION_RESTORED, MESSAGE_UNKNOWN, now_ms, now_ms);
-    return run_sql(work, db, path, sql) &&
-           read_number(work, db, path, "SELECT count(*) FROM open_message", unknown);
+    return file_work_run(work, db, path, sql) &&
+           file_work_read_number(work, db, path, "SELECT count(*) FROM open_message", unknown);
 }
 
 /* Their batches are finished, and no device is connected; events tell so. */
-static bool end_connections(struct work *work, sqlite3 *db, const char *path, long long now_ms)
+static bool end_connections(struct file_work *work, sqlite3 *db, const char *path, long long now_ms)
 {
     char sql[2048];
     snprintf(sql, sizeof(sql),
@@ -440,68 +272,68 @@ static bool end_connections(struct work *work, sqlite3 *db, const char *path, lo
              "DELETE FROM broker; DELETE FROM superseded;"
              " UPDATE device SET broker_instance = NULL, token_revoked = 0",
              EVENT_BATCH_FINISHED, now_ms, EVENT_DEVICE_DISCONNECTED, now_ms);
-    return run_sql(work, db, path, sql);
+    return file_work_run(work, db, path, sql);
 }
 
 /* The ids of new events are greater than any that were given since the backup, here or in the database before it: a follower
    never meets an id twice. Fewer than a thousand events come in a millisecond. */
-static bool skip_event_ids(struct work *work, sqlite3 *db, const char *path, long long now_ms,
+static bool skip_event_ids(struct file_work *work, sqlite3 *db, const char *path, long long now_ms,
                            int64_t last_event)
 {
     char sql[128];
     snprintf(sql, sizeof(sql), "UPDATE last_event SET id = max(id, %lld, %lld)",
              (long long)last_event, now_ms * 1000);
-    return run_sql(work, db, path, sql);
+    return file_work_run(work, db, path, sql);
 }
 
-static bool note_restored(struct work *work, sqlite3 *db, const char *path, int64_t last_event,
+static bool note_restored(struct file_work *work, sqlite3 *db, const char *path, int64_t last_event,
                           int64_t *unknown)
 {
     long long now_ms = clock_wall_ms();
-    return run_sql(work, db, path, "BEGIN IMMEDIATE") &&
+    return file_work_run(work, db, path, "BEGIN IMMEDIATE") &&
            skip_event_ids(work, db, path, now_ms, last_event) &&
            mark_open_unknown(work, db, path, now_ms, unknown) &&
-           end_connections(work, db, path, now_ms) && run_sql(work, db, path, "COMMIT");
+           end_connections(work, db, path, now_ms) && file_work_run(work, db, path, "COMMIT");
 }
 
 /* Turns the copy of a backup into a database that the gateway can use. */
-static bool prepare_copy(struct work *work, const char *copy_path, int64_t last_event,
+static bool prepare_copy(struct file_work *work, const char *copy_path, int64_t last_event,
                          struct database_file_restored *restored)
 {
     char reason[STORE_ERROR_SIZE];
-    sqlite3 *db = open_database(work, copy_path);
+    sqlite3 *db = file_work_open(work, copy_path);
     bool good = db;
     if (good && !schema_migrate(db, &schema_of_gateway, reason))
-        good = fail(work, ERROR_STORE_UNAVAILABLE, "%.200s: %.300s", copy_path, reason);
+        good = file_work_fail(work, ERROR_STORE_UNAVAILABLE, "%.200s: %.300s", copy_path, reason);
     good = good && note_restored(work, db, copy_path, last_event, &restored->unknown) &&
            check_open_database(work, db, copy_path, &restored->content);
     sqlite3_close(db);
-    return good && sync_file(work, copy_path);
+    return good && file_work_sync(work, copy_path);
 }
 
 enum error database_file_restore(const char *backup_path, const char *given,
                                  struct database_file_restored *restored,
                                  char problem[STORE_ERROR_SIZE])
 {
-    struct work work = {.problem = problem};
+    struct file_work work = {.problem = problem};
     struct write_lock lock;
     enum database_path_state state;
     char path[PATH_SIZE], copy[PATH_SIZE];
     *restored = (struct database_file_restored){0};
-    if (!lock_alone(&work, given, path, &state, &lock) || !refuse_users(&work, path))
+    if (!file_work_lock(&work, given, path, &state, &lock) || !file_work_refuse_users(&work, path))
         goto out;
-    if (!write_path(&work, copy, path, DATABASE_RESTORING))
+    if (!file_work_path(&work, copy, path, DATABASE_RESTORING))
         goto out;
     if (is_same_file(backup_path, path) || is_same_file(backup_path, copy)) {
-        fail(&work, ERROR_STORE_UNAVAILABLE, "%s: it is %s", backup_path,
-             is_same_file(backup_path, path)
-                 ? "the database itself, and not a backup of it"
-                 : "where a restore makes its copy: give it another name first");
+        file_work_fail(&work, ERROR_STORE_UNAVAILABLE, "%s: it is %s", backup_path,
+                       is_same_file(backup_path, path)
+                           ? "the database itself, and not a backup of it"
+                           : "where a restore makes its copy: give it another name first");
         goto out;
     }
     if (copy_database(&work, backup_path, copy, &restored->content) &&
         prepare_copy(&work, copy, state == DATABASE_PATH_FILE ? fold_old(path) : 0, restored)) {
-        if (!swap(&work, copy, path, restored->kept_path))
+        if (!file_work_swap(&work, copy, path, restored->kept_path))
             *restored->kept_path = '\0';
         else
             write_lock_mark(&lock);
@@ -515,24 +347,25 @@ out:
 
 enum error database_file_create(const char *given, char problem[STORE_ERROR_SIZE])
 {
-    struct work work = {.problem = problem};
+    struct file_work work = {.problem = problem};
     struct write_lock lock;
     enum database_path_state state;
     char path[PATH_SIZE], copy[PATH_SIZE], kept_path[PATH_SIZE], reason[STORE_ERROR_SIZE];
     sqlite3 *db = NULL;
-    if (!lock_alone(&work, given, path, &state, &lock) || !refuse_users(&work, path))
+    if (!file_work_lock(&work, given, path, &state, &lock) || !file_work_refuse_users(&work, path))
         goto out;
     if (state == DATABASE_PATH_FILE) {
-        fail(&work, ERROR_STORE_UNAVAILABLE, "%s: there is one already", path);
+        file_work_fail(&work, ERROR_STORE_UNAVAILABLE, "%s: there is one already", path);
         goto out;
     }
-    if (!write_path(&work, copy, path, DATABASE_CREATING) || !create_file(&work, copy))
+    if (!file_work_path(&work, copy, path, DATABASE_CREATING) || !file_work_create(&work, copy))
         goto out;
-    if ((db = open_database(&work, copy)) &&
+    if ((db = file_work_open(&work, copy)) &&
         (!schema_enable_reclaiming(db, reason) || !schema_migrate(db, &schema_of_gateway, reason)))
-        fail(&work, ERROR_STORE_UNAVAILABLE, "%.200s: %.300s", copy, reason);
+        file_work_fail(&work, ERROR_STORE_UNAVAILABLE, "%.200s: %.300s", copy, reason);
     sqlite3_close(db);
-    if (work.error == ERROR_NONE && sync_file(&work, copy) && swap(&work, copy, path, kept_path))
+    if (work.error == ERROR_NONE && file_work_sync(&work, copy) &&
+        file_work_swap(&work, copy, path, kept_path))
         write_lock_mark(&lock);
     if (work.error != ERROR_NONE)
         unlink(copy);
@@ -544,13 +377,13 @@ out:
 enum error database_file_downgrade(const char *given, int64_t version,
                                    char problem[STORE_ERROR_SIZE])
 {
-    struct work work = {.problem = problem};
+    struct file_work work = {.problem = problem};
     struct write_lock lock;
     char path[PATH_SIZE], reason[STORE_ERROR_SIZE];
-    bool locked = lock_database_alone(&work, given, path, &lock);
-    sqlite3 *db = locked ? open_database(&work, path) : NULL;
+    bool locked = file_work_lock_database_alone(&work, given, path, &lock);
+    sqlite3 *db = locked ? file_work_open(&work, path) : NULL;
     if (db && !schema_migrate_back(db, &schema_of_gateway, version, reason))
-        fail(&work, ERROR_STORE_UNAVAILABLE, "%.200s: %.300s", path, reason);
+        file_work_fail(&work, ERROR_STORE_UNAVAILABLE, "%.200s: %.300s", path, reason);
     sqlite3_close(db);
     write_lock_close(&lock);
     return work.error;
@@ -559,19 +392,21 @@ enum error database_file_downgrade(const char *given, int64_t version,
 enum error database_file_compact(const char *given, int64_t *bytes_before, int64_t *bytes_after,
                                  char problem[STORE_ERROR_SIZE])
 {
-    struct work work = {.problem = problem};
+    struct file_work work = {.problem = problem};
     struct write_lock lock;
     char path[PATH_SIZE];
     int64_t version;
-    bool locked = lock_database_alone(&work, given, path, &lock) && refuse_users(&work, path);
-    sqlite3 *db = locked ? open_database(&work, path) : NULL;
-    bool good = db && read_version(&work, db, path, &version) && fold_log(&work, db, path);
+    bool locked = file_work_lock_database_alone(&work, given, path, &lock) &&
+                  file_work_refuse_users(&work, path);
+    sqlite3 *db = locked ? file_work_open(&work, path) : NULL;
+    bool good = db && read_version(&work, db, path, &version) &&
+                file_work_fold_log(&work, db, path);
     *bytes_before = disk_file_bytes(path);
-    good = good && run_sql(&work, db, path, "PRAGMA auto_vacuum = INCREMENTAL; VACUUM");
+    good = good && file_work_run(&work, db, path, "PRAGMA auto_vacuum = INCREMENTAL; VACUUM");
     sqlite3_close(db);
     *bytes_after = disk_file_bytes(path);
     if (good)
-        sync_file(&work, path);
+        file_work_sync(&work, path);
     write_lock_close(&lock);
     return work.error;
 }

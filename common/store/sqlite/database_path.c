@@ -164,16 +164,16 @@ static void quote(const char *path, char quoted[2 * DATABASE_PATH_SIZE])
     *quoted = '\0';
 }
 
-/* Finds a database that a restore has replaced. */
-static bool has_replaced(const char *path, char trace[DATABASE_PATH_SIZE])
+/* Finds the newest file that is named after the path, the suffix and a time stamp. */
+static bool find_stamped(const char *path, const char *suffix, char trace[DATABASE_PATH_SIZE])
 {
-    char pattern[2 * DATABASE_PATH_SIZE + sizeof(DATABASE_REPLACED "*")];
+    char pattern[2 * DATABASE_PATH_SIZE + 32];
     glob_t found = {0};
     quote(path, pattern);
-    strcat(pattern, DATABASE_REPLACED "*");
-    bool any = glob(pattern, GLOB_NOSORT, NULL, &found) == 0;
+    snprintf(pattern + strlen(pattern), 32, "%s*", suffix);
+    bool any = glob(pattern, 0, NULL, &found) == 0;
     if (any)
-        snprintf(trace, DATABASE_PATH_SIZE, "%s", found.gl_pathv[0]);
+        snprintf(trace, DATABASE_PATH_SIZE, "%s", found.gl_pathv[found.gl_pathc - 1]);
     globfree(&found);
     return any;
 }
@@ -186,5 +186,10 @@ bool database_path_was_used(const char *path, char trace[DATABASE_PATH_SIZE])
         if (database_path_beside(path, suffixes[i], trace) && has_content(trace))
             return true;
     }
-    return has_replaced(path, trace);
+    return find_stamped(path, DATABASE_REPLACED, trace) || database_path_was_copied(path, trace);
+}
+
+bool database_path_was_copied(const char *path, char trace[DATABASE_PATH_SIZE])
+{
+    return find_stamped(path, DATABASE_COPIED, trace);
 }

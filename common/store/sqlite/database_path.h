@@ -17,6 +17,9 @@ enum { DATABASE_PATH_SIZE = 4096 };
 #define DATABASE_CREATING  ".creating"  /* an empty database, before it gets its name */
 #define DATABASE_REPLACED  ".replaced-" /* a previous database; a time stamp follows */
 
+#define DATABASE_COPIED                                                                            \
+    ".copied-" /* a database that was copied to another one (copy.h); a time stamp follows */
+
 /* Why a path cannot be used, in one sentence with the absolute path. */
 #define DATABASE_PATH_PROBLEM char problem[STORE_ERROR_SIZE]
 
@@ -38,6 +41,9 @@ MUST_CHECK bool database_path_find(const char *given, char path[DATABASE_PATH_SI
 
 /* Whether a path whose file is missing or empty once had a database. `trace` gets the file that shows it. */
 MUST_CHECK bool database_path_was_used(const char *path, char trace[DATABASE_PATH_SIZE]);
+
+/* Whether the database was copied to another one, and set aside. `trace` gets the file that it is now, the newest. */
+MUST_CHECK bool database_path_was_copied(const char *path, char trace[DATABASE_PATH_SIZE]);
 
 /* Appends `suffix` to `path`. False with errno if the result is too long. */
 MUST_CHECK bool database_path_beside(const char *path, const char *suffix,

@@ -53,15 +53,15 @@ static bool remove_index(const char *path)
     return database_path_beside(path, "-shm", index) && (unlink(index) == 0 || errno == ENOENT);
 }
 
-static bool write_kept_path(const char *path, char kept[DATABASE_PATH_SIZE])
+bool database_swap_name(const char *path, const char *suffix, char name[DATABASE_PATH_SIZE])
 {
-    char stamp[64], suffix[80];
+    char stamp[32], whole[96];
     struct tm time;
     int64_t now_ms = clock_wall_ms();
     time_t now = (time_t)(now_ms / 1000);
-    strftime(stamp, sizeof(stamp), DATABASE_REPLACED "%Y%m%dT%H%M%S", gmtime_r(&now, &time));
-    snprintf(suffix, sizeof(suffix), "%s.%03dZ", stamp, (int)(now_ms % 1000));
-    return database_path_beside(path, suffix, kept);
+    strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%S", gmtime_r(&now, &time));
+    snprintf(whole, sizeof(whole), "%.40s%s.%03dZ", suffix, stamp, (int)(now_ms % 1000));
+    return database_path_beside(path, whole, name);
 }
 
 /* Gives the old file its second name, and moves its logs there. An empty file is not kept. */
@@ -81,7 +81,7 @@ static bool set_aside(const char *path, const char *kept, bool *there)
 bool database_swap(const char *copy, const char *path, char kept[DATABASE_PATH_SIZE])
 {
     bool there = false;
-    if (!write_kept_path(path, kept)) {
+    if (!database_swap_name(path, DATABASE_REPLACED, kept)) {
         snprintf(kept, DATABASE_PATH_SIZE, "%s", path);
         return false;
     }

@@ -14,6 +14,10 @@
    errno, and in `kept` the path that failed; then nothing has changed. */
 MUST_CHECK bool database_swap(const char *copy, const char *path, char kept[DATABASE_PATH_SIZE]);
 
+/* A name beside the database that ends with the suffix and a time stamp. False with errno. */
+MUST_CHECK bool database_swap_name(const char *path, const char *suffix,
+                                   char name[DATABASE_PATH_SIZE]);
+
 /* Whether a swap was interrupted. Needs no lock. */
 MUST_CHECK bool database_swap_is_unfinished(const char *path);
 

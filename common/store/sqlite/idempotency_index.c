@@ -1,5 +1,7 @@
 #include "common/store/sqlite/idempotency_index.h"
 
+#include "common/access/secret.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,6 +59,16 @@ static void end_round(struct idempotency_index *index)
     free(index->round);
     index->round = NULL;
     index->round_count = index->round_done = 0;
+}
+
+int64_t idempotency_index_hash(const char *key_id, const char *key)
+{
+    unsigned char hash[SECRET_HASH_BYTES];
+    uint64_t number = 0;
+    secret_hash_request(key_id, key, "", "", 0, hash);
+    for (size_t i = 0; i < sizeof(number); i++)
+        number = number << 8 | hash[i];
+    return (int64_t)number;
 }
 
 void idempotency_index_fini(struct idempotency_index *index)

@@ -35,6 +35,9 @@ struct idempotency_index {
     int64_t round_id;                /* the last */
 };
 
+/* The hash of a key, which cannot be steered: many keys of one hash would be slow. */
+MUST_CHECK int64_t idempotency_index_hash(const char *key_id, const char *key);
+
 void idempotency_index_fini(struct idempotency_index *index);
 
 /* A transaction begins: the one before counts only if it was committed. */

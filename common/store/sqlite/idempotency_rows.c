@@ -19,17 +19,6 @@ static enum error insert_if_waiting(struct store_database *database,
     return error;
 }
 
-/* With a hash that cannot be steered: many keys of one hash would be slow. */
-static int64_t hash_of_key(const struct store_idempotency *idempotency)
-{
-    unsigned char hash[SECRET_HASH_BYTES];
-    uint64_t number = 0;
-    secret_hash_request(idempotency->key_id, idempotency->key, "", "", 0, hash);
-    for (size_t i = 0; i < sizeof(number); i++)
-        number = number << 8 | hash[i];
-    return (int64_t)number;
-}
-
 /* ---- The index ---- */
 
 /* Other processes write rows too, and merge: in each transaction what they have done is read first. */
@@ -120,7 +109,7 @@ static enum error find(struct store_database *database, struct store_idempotency
     enum error error = insert_if_waiting(database, idempotency);
     if (error == ERROR_NONE)
         error = read_index(database);
-    idempotency->key_hash = hash_of_key(idempotency);
+    idempotency->key_hash = idempotency_index_hash(idempotency->key_id, idempotency->key);
     while (
         error == ERROR_NONE && !*found &&
         (entry = idempotency_index_find(&database->idempotency, idempotency->key_hash, &place))) {

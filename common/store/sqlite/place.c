@@ -26,10 +26,17 @@ static bool may_be_opened(const char *database_path, bool must_exist, char *prob
 {
     enum database_path_state state;
     char path[DATABASE_PATH_SIZE];
-    if (must_exist)
-        return database_path_find(database_path, path, problem);
     if (!database_path_check(database_path, &state, problem))
         return false;
+    if (state != DATABASE_PATH_FILE && database_path_was_copied(database_path, path)) {
+        snprintf(problem, STORE_ERROR_SIZE,
+                 "%.150s: it was copied to another database, which DATABASE_URL should name, and is"
+                 " kept as %.100s. Only if that copy is not used, give the file its name back",
+                 database_path, strrchr(path, '/') + 1);
+        return false;
+    }
+    if (must_exist)
+        return database_path_find(database_path, path, problem);
     if (state == DATABASE_PATH_FILE || !database_path_was_used(database_path, path))
         return true;
     snprintf(problem, STORE_ERROR_SIZE,

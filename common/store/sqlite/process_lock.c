@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 /* A supervisor may start the next process while the previous one drains; if that takes longer, it restarts it. */
-enum { PATIENCE_MS = 3000, RETRY_MS = 20, HOLDER_SIZE = 400, HOST_SIZE = 65 };
+enum { PATIENCE_MS = 3000, RETRY_MS = 20, HOLDER_SIZE = PROCESS_LOCK_HOLDER_SIZE, HOST_SIZE = 65 };
 
 /* ---- The holder ---- */
 
@@ -107,4 +107,24 @@ bool process_lock_take(const char *path, const char *role, const char *runtime_d
     if (fd >= 0)
         close(fd);
     return false;
+}
+
+bool process_lock_find_holder(const char *path, char holder[PROCESS_LOCK_HOLDER_SIZE])
+{
+    static const char *const roles[] = {"api-fcgi", "ws-broker", "webhook-sender"};
+    bool found = false;
+    for (size_t i = 0; i < ARRAY_LENGTH(roles) && !found; i++) {
+        char lock_path[DATABASE_PATH_SIZE], suffix[64];
+        snprintf(suffix, sizeof(suffix), "-%s.lock", roles[i]);
+        int fd = database_path_beside(path, suffix, lock_path)
+                     ? open(lock_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+                     : -1;
+        if (fd < 0)
+            continue;
+        found = flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+        if (found)
+            read_holder(fd, holder);
+        close(fd);
+    }
+    return found;
 }

@@ -14,4 +14,9 @@
 MUST_CHECK bool process_lock_take(const char *path, const char *role, const char *runtime_dir,
                                   char problem[STORE_ERROR_SIZE]);
 
+/* Whether a process has the lock of a role, and which: "process 17 (ws-broker, RUNTIME_DIR /srv/run, host alpha)". `path` is
+   resolved. */
+enum { PROCESS_LOCK_HOLDER_SIZE = 400 };
+MUST_CHECK bool process_lock_find_holder(const char *path, char holder[PROCESS_LOCK_HOLDER_SIZE]);
+
 #endif

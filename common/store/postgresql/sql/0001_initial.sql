@@ -9,9 +9,10 @@
 CREATE TABLE schema_version (
     only_row        integer PRIMARY KEY CHECK (only_row = 1),
     version         integer NOT NULL,
-    compatible_from integer NOT NULL CHECK (compatible_from BETWEEN 1 AND version)
+    compatible_from integer NOT NULL CHECK (compatible_from BETWEEN 1 AND version),
+    copied_to       text             -- what all of it was copied to: no gateway uses it any more
 );
-INSERT INTO schema_version VALUES (1, 1, 1);
+INSERT INTO schema_version (only_row, version, compatible_from) VALUES (1, 1, 1);
 
 -- The processes that write. Each transaction counts its batch here first: whoever opened the row can tell after a lost
 -- connection whether the batch was committed, and what is still in the old connection fails at the old epoch.

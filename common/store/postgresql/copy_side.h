@@ -1,0 +1,9 @@
+/* A PostgreSQL database as one side of a copy: common/store/copy_side.h. */
+#ifndef COMMON_STORE_POSTGRESQL_COPY_SIDE_H
+#define COMMON_STORE_POSTGRESQL_COPY_SIDE_H
+
+#include "common/store/copy_side.h"
+
+extern const struct copy_side postgresql_copy_side;
+
+#endif
