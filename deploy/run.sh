@@ -114,12 +114,14 @@ step "$source_dir/deploy/nginx-conf.sh" "$programs"
 
 # For the tools, which may run with other variables and in other folders.
 write_settings() {
-    local url='' database
+    local url='' database written
     database=$(absolute "$DATABASE_PATH")
-    case "$DATABASE_URL" in postgres:* | postgresql:*) url=$DATABASE_URL database=$url ;; esac
+    case "$DATABASE_URL" in postgres:* | postgresql:*) url=$DATABASE_URL ;; esac
+    written=$(DATABASE_URL=$url DATABASE_PATH=$database TLS_CERTIFICATE=$(absolute "$TLS_CERTIFICATE") \
+        TLS_KEY=$(absolute "$TLS_KEY") TLS_CA=$(absolute "$TLS_CA") "$programs/api-fcgi" --check-config --without-password)
+    [ -z "$url" ] || database=$(eval "$written" && echo "$DATABASE_URL")
     echo "# process $PPID serves $address from $database"
-    DATABASE_URL=$url DATABASE_PATH=$(absolute "$DATABASE_PATH") TLS_CERTIFICATE=$(absolute "$TLS_CERTIFICATE") \
-        TLS_KEY=$(absolute "$TLS_KEY") TLS_CA=$(absolute "$TLS_CA") "$programs/api-fcgi" --check-config
+    echo "$written"
 }
 
 is_held() {

@@ -26,14 +26,44 @@ void database_shown(const struct settings *settings, char shown[SETTINGS_TEXT_SI
     strcpy(shown, database_dsn(settings));
     if (!database_url_is_postgresql(shown))
         return;
+    database_url_remove_password(shown);
     shown[strcspn(shown, "?")] = '\0';
-    char *user = strstr(shown, "://"), *host = strrchr(shown, '@');
-    if (!user || !host)
+}
+
+static bool is_secret(const char *parameter)
+{
+    static const char word[] = "password"; /* sslpassword is one, too */
+    size_t length = strcspn(parameter, "=");
+    return length >= strlen(word) &&
+           strncmp(parameter + length - strlen(word), word, strlen(word)) == 0;
+}
+
+static void remove_secret_parameters(char *query)
+{
+    char *end = query, *rest = query + 1; /* of what is kept, which begins with the question mark */
+    for (char *one; (one = strsep(&rest, "&"));) {
+        size_t length = strlen(one);
+        if (is_secret(one))
+            continue;
+        if (end > query)
+            *end = '&';
+        memmove(end + 1, one, length + 1);
+        end += length + 1;
+    }
+    *end = '\0';
+}
+
+/* Also of a URL whose password has characters that should be escaped: up to the last '@'. */
+void database_url_remove_password(char *url)
+{
+    char *user = strstr(url, "://"), *host = strrchr(url, '@'), *query;
+    if (!database_url_is_postgresql(url) || !user)
         return;
-    user += strlen("://");
-    char *password = memchr(user, ':', (size_t)(host - user));
-    if (password)
+    char *password = strchr(user + strlen("://"), ':');
+    if (password && host && password < host)
         memmove(password, host, strlen(host) + 1);
+    if ((query = strchr(url, '?')))
+        remove_secret_parameters(query);
 }
 
 bool database_needs_standby(const struct settings *settings)

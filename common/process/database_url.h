@@ -18,6 +18,9 @@ void database_shown(const struct settings *settings, char shown[SETTINGS_TEXT_SI
 /* NODE_NAME, or the name of this host. */
 void database_node_name(const struct settings *settings, char name[NODE_NAME_SIZE]);
 
+/* Removes what is secret from a URL of PostgreSQL: it can still be used where the password is elsewhere. */
+void database_url_remove_password(char *url);
+
 /* DATABASE_DURABILITY of a PostgreSQL database. */
 MUST_CHECK bool database_needs_standby(const struct settings *settings);
 

@@ -33,6 +33,7 @@ enum {
     OPTION_CHECK_FRONT,
     OPTION_CHECK_START,
     OPTION_PRIVATE,
+    OPTION_WITHOUT_PASSWORD,
     OPTION_PRINT_SETTINGS,
     OPTION_PRINT_NGINX_PROBLEMS,
     OPTION_PRINT_PUBLIC_URL,
@@ -52,6 +53,8 @@ static const struct program_option {
      "also check the addresses and files that nginx will use"},
     {OPTION_CHECK_START, "check-start", "",
      "also check that the ports are free and the folders writable"},
+    {OPTION_WITHOUT_PASSWORD, "without-password", "",
+     "with --check-config: leave the password of DATABASE_URL out"},
     {OPTION_PRIVATE, "private", "",
      "if only this machine can connect, turn keys, tokens and limits off unless they are set"},
     {OPTION_PRINT_SETTINGS, "print-settings", "markdown|env|man",
@@ -166,7 +169,7 @@ void program_make_database_folder(const struct settings *settings)
 /* The options that are handled after the settings are read. */
 struct asked {
     const char *env_file;
-    bool check, check_front, check_start, private, print_url, print_listeners;
+    bool check, check_front, check_start, private, without_password, print_url, print_listeners;
 };
 
 static void take_option(int option, const char *purpose, struct asked *asked)
@@ -183,6 +186,9 @@ static void take_option(int option, const char *purpose, struct asked *asked)
         /* fall through */
     case OPTION_CHECK_CONFIG:
         asked->check = true;
+        break;
+    case OPTION_WITHOUT_PASSWORD:
+        asked->without_password = true;
         break;
     case OPTION_PRIVATE:
         asked->private = true;
@@ -248,6 +254,8 @@ static void answer(const struct asked *asked, struct settings *settings)
                 settings->other_names);
     if (asked->private && is_private(settings))
         settings_open_private(settings);
+    if (asked->without_password)
+        database_url_remove_password(settings->database_url);
     if (asked->print_url)
         print_public_url_and_exit(settings);
     if (asked->print_listeners)

@@ -47,6 +47,17 @@ static const char *environment_database(void)
     return url && strncmp(url, "sqlite:", 7) == 0 ? url + 7 : getenv("DATABASE_PATH");
 }
 
+/* Without its password, which the file does not have. */
+static bool is_database(const char *wanted, const char *database)
+{
+    char url[SETTINGS_TEXT_SIZE];
+    if (!database_url_is_postgresql(wanted))
+        return same_file(wanted, database);
+    snprintf(url, sizeof(url), "%s", wanted);
+    database_url_remove_password(url);
+    return strcmp(url, database) == 0;
+}
+
 static bool load_from(const char *folder, struct settings *settings, struct running *running)
 {
     static struct settings found; /* large */
@@ -57,9 +68,12 @@ static bool load_from(const char *folder, struct settings *settings, struct runn
     if (!is_held(path))
         return false;
     snprintf(path, sizeof(path), "%s/settings.env", folder);
-    if (!read_first_line(path, running, database) || (wanted && !same_file(wanted, database)) ||
+    if (!read_first_line(path, running, database) || (wanted && !is_database(wanted, database)) ||
         !settings_load(&found, path, true, errmsg) || strlen(folder) >= sizeof(found.runtime_dir))
         return false;
+    if (database_url_is_postgresql(settings->database_url) &&
+        is_database(settings->database_url, database))
+        strcpy(found.database_url, settings->database_url);
     strcpy(found.runtime_dir, folder);
     *settings = found;
     return true;

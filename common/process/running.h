@@ -4,7 +4,8 @@
  *
  *   # process 4711 serves http://localhost:8000 from /srv/gateway/data/sms-gateway.db
  *
- * and every effective setting, with absolute paths. Without the lock the file is a leftover and is ignored.
+ * and every effective setting, with absolute paths. DATABASE_URL is there without its password, which a tool takes from its own
+ * settings, if these name the same database, or libpq from its own sources. Without the lock the file is a leftover and is ignored.
  * If RUNTIME_DIR was set in the gateway's environment only, a tool finds it by the symbolic link `elsewhere` in the
  * RUNTIME_DIR of .env or the default.
  *

@@ -295,8 +295,8 @@ static bool apply_database_url(struct settings *settings, char *errmsg)
         errmsg_set(errmsg,
                    "DATABASE_URL must be sqlite: and the path of a file, as"
                    " sqlite:data/sms-gateway.db, or postgresql:// and a server, as"
-                   " postgresql://USER@HOST/DATABASE, and is \"%s\"",
-                   shown(url, text));
+                   " postgresql://USER@HOST/DATABASE, and begins with \"%.*s\"",
+                   (int)strcspn(url, ":"), shown(url, text)); /* it may have a password */
     else if (settings->is_set[SETTINGS_NUMBER_OF_database_path] &&
              strcmp(path, settings->database_path) != 0)
         errmsg_set(errmsg,

@@ -275,12 +275,20 @@ class Gateway:
                 if process.is_running():
                     process.kill()
 
+    @property
+    def is_on_postgresql(self):
+        return self.environment.get("DATABASE_URL", "").startswith("postgresql:")
+
+    @property
+    def database_source(self):
+        """The URL, or the path."""
+        return self.environment["DATABASE_URL"] if self.is_on_postgresql else self.database
+
     def query(self, sql, *parameters):
         """Reads the database while the gateway runs. In PostgreSQL without parameters."""
-        url = self.environment.get("DATABASE_URL", "")
-        if url.startswith("postgresql:"):
+        if self.is_on_postgresql:
             assert not parameters
-            return postgresql.query(url, sql)
+            return postgresql.query(self.database_source, sql)
         connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=LIMIT_SECONDS)
         try:
             return connection.execute(sql, parameters).fetchall()

@@ -12,6 +12,7 @@ import uuid
 from collections import Counter, defaultdict, namedtuple
 from datetime import datetime
 
+from . import postgresql
 from .gateway import ROOT
 from .waiting import LIMIT_SECONDS, LOAD_LIMIT_SECONDS, wait_for
 from .webhook_ledger import Outbox
@@ -86,14 +87,19 @@ def read_times(columns):
 
 
 class Database:
-    """All messages and their events at one moment."""
+    """All messages and their events at one moment; of a file, or of a PostgreSQL URL."""
 
     def __init__(self, path):
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=LIMIT_SECONDS)
-        connection.execute("BEGIN")
+        is_file = not str(path).startswith("postgresql:")
+        if is_file:
+            connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=LIMIT_SECONDS)
+            connection.execute("BEGIN")
+        else:
+            connection = postgresql.Snapshot(path)
         self.messages = {}
         for row in connection.execute("SELECT seq, id, status, attempt, device_id, event_count, send_at_ms, expires_at_ms,"
-                                      f" target_device, priority, reference, {', '.join(TIME_COLUMNS)} FROM message"):
+                                      f" target_device, priority, reference, {', '.join(TIME_COLUMNS)} FROM message"
+                                      + ("" if is_file else " JOIN message_state USING (seq)")):
             options = Options(*row[6:9], PRIORITIES[row[9]], row[10])
             message = Message(row[0], str(uuid.UUID(bytes=row[1])), *row[2:6], read_times(row[11:]), options)
             self.messages[message.id] = message
@@ -107,14 +113,14 @@ class Database:
         self.ids_of_key = defaultdict(list)  # of load.py, which sends it as the text
         for text, message_id in connection.execute("SELECT text, id FROM message WHERE text LIKE 'key %'"):
             self.ids_of_key[text].append(str(uuid.UUID(bytes=message_id)))
-        self.incomplete_batches = connection.execute(
-            "SELECT hex(id), count, (SELECT count(*) FROM message WHERE batch_id = batch.id) AS there FROM batch"
-            " WHERE there <> count").fetchall()
+        self.incomplete_batches = list(connection.execute(
+            "SELECT id, count, there FROM (SELECT id, count, (SELECT count(*) FROM message WHERE batch_id = batch.id) AS there"
+            " FROM batch) AS counted WHERE there <> count"))
         self.inbox = {(row[0], row[1]): row[2:] for row in connection.execute(
             "SELECT device_id, received_id, sender, text FROM incoming")}
-        self.counts = dict(connection.execute("SELECT status, count FROM message_count"))
+        self.counts = dict(connection.execute("SELECT status, sum(count) AS count FROM message_count GROUP BY status"))
         self.outbox = Outbox(connection)
-        self.integrity = [row[0] for row in connection.execute("PRAGMA integrity_check")]
+        self.integrity = [row[0] for row in connection.execute("PRAGMA integrity_check")] if is_file else ["ok"]
         connection.close()
 
     def statuses(self):
@@ -152,7 +158,7 @@ class Checker:
         `webhooks`: the LedgerReceiver that its webhooks lead to.
         `resumed`: of all polled phones, by read_resumed after the radios' lines."""
         arrived = webhooks.read() if webhooks else []
-        database = Database(database_path or self.gateway.database)
+        database = Database(database_path or self.gateway.database_source)
         self._check_database(database)
         for message_id in promised:
             if message_id not in database.messages:
@@ -275,7 +281,8 @@ def _rests(gateway, basic, seen, fleets):
     waits for the acknowledgement of an SMS."""
     if not all(row.answered for fleet in fleets for row in read_received(fleet)):
         return False
-    open_ones = gateway.query("SELECT seq, status, device_id FROM message"
+    table = "message_state" if gateway.is_on_postgresql else "message"
+    open_ones = gateway.query(f"SELECT seq, status, device_id FROM {table}"
                               " WHERE status BETWEEN 0 AND 3 ORDER BY seq")
     if open_ones != seen[0]:
         seen[:] = open_ones, time.monotonic()

@@ -24,6 +24,10 @@ class Promised(set):
         self.keys = dict(keys)
         self.options = dict(options)
 
+    def union_with(self, other):
+        """Those of two clients."""
+        return Promised(self | other, self.keys | other.keys, self.options | other.options)
+
 
 class Load:
     """Threads that together send `per_second` messages until stop(). Without `keep`, each request opens a connection."""

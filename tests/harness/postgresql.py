@@ -2,6 +2,7 @@
 rights."""
 
 import csv
+import json
 import os
 import pwd
 import shutil
@@ -23,6 +24,7 @@ log_min_messages = panic
 """
 # Its standby is as up to date as it can be told at once.
 STANDBY_SETTINGS = """
+listen_addresses = ''
 unix_socket_directories = '{folder}'
 wal_receiver_status_interval = 1s
 wal_retrieve_retry_interval = 100ms
@@ -39,6 +41,13 @@ def programs():
 
 class Server:
     """Until it is stopped."""
+
+    address = None  # and port, where it listens beside its socket
+    wrap = ()       # before the commands that start it, of root
+
+    @property
+    def port(self):
+        return self.address[1] if self.address else 5432
 
     def __init__(self, settings=""):
         self._make_folder()
@@ -58,7 +67,11 @@ class Server:
 
     def _run(self, program, *arguments):
         identity = {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []} if self.user else {}
-        subprocess.run([programs() / program, *arguments], check=True, stdout=subprocess.DEVNULL, cwd=self.folder,
+        command = [programs() / program, *arguments]
+        if self.wrap and self.user:
+            command = [*self.wrap, "setpriv", f"--reuid={self.user.pw_uid}", f"--regid={self.user.pw_gid}", "--clear-groups", *command]
+            identity = {}
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.folder,
                        env=os.environ | {"HOME": str(self.folder)}, **identity)
 
     @property
@@ -66,12 +79,26 @@ class Server:
         return self.dsn_of("postgres")
 
     def dsn_of(self, database):
-        return f"postgresql://postgres@/{database}?host={self.folder}"
+        return f"postgresql://postgres@/{database}?host={self.folder}" + (f"&port={self.port}" if self.address else "")
 
     def make_database(self, name):
         """An empty one; its URL."""
         query(self.dsn, f"CREATE DATABASE {name}")
         return self.dsn_of(name)
+
+    def listen(self, address, port):
+        """Also there, from its next start on, for clients of that network."""
+        self.address = address, port
+        with (self.folder / "data/postgresql.conf").open("a") as file:
+            file.write(f"listen_addresses = '{address}'\nport = {port}\n")
+        with (self.folder / "data/pg_hba.conf").open("a") as file:
+            file.write(f"host all all {address}/24 trust\n")
+
+    def ask_password(self, role):
+        """From now on, of a role with one."""
+        rules = self.folder / "data/pg_hba.conf"
+        rules.write_text(f"local all {role} scram-sha-256\n" + rules.read_text())
+        query(self.dsn, "SELECT pg_reload_conf()")
 
     def pause(self):
         """Ends it as a crash does, with all connections."""
@@ -91,27 +118,67 @@ class Server:
             query(self.dsn, f"ALTER SYSTEM SET {name} = '{value}'")
         query(self.dsn, "SELECT pg_reload_conf()")
 
-    def make_standby(self):
-        """One that follows it. It is synchronous once synchronous_standby_names says so."""
-        return Standby(self)
+    def make_standby(self, address=None):
+        """One that follows it. It is synchronous once synchronous_standby_names says so. `address` and port: where it listens."""
+        return Standby(self, address)
 
-
-class Standby(Server):
-    def __init__(self, primary):  # pylint: disable=super-init-not-called
-        self._make_folder()
-        self._run("pg_basebackup", "-h", primary.folder, "-U", "postgres", "-D", self.folder / "data", "-R", "-c", "fast", "--no-sync")
+    def follow(self, primary):
+        """Begins anew, as the standby of another."""
+        shutil.rmtree(self.folder / "data", ignore_errors=True)
+        self._run("pg_basebackup", "-h", primary.folder, "-p", str(primary.port), "-U", "postgres", "-D", self.folder / "data", "-R",
+                  "-c", "fast", "--no-sync")
         with (self.folder / "data/postgresql.conf").open("a") as file:
             file.write(STANDBY_SETTINGS.format(folder=self.folder))
+        if self.address:
+            self.listen(*self.address)
         self.resume()
 
     def promote(self):
-        """Makes it the primary; returns when it can be written."""
+        """Makes a standby the primary; returns when it can be written."""
         self._run("pg_ctl", "-w", "-D", self.folder / "data", "promote")
 
 
-def url_of(servers, database, more="target_session_attrs=read-write"):
+class Standby(Server):
+    def __init__(self, primary, address=None):  # pylint: disable=super-init-not-called
+        self.address = address
+        self._make_folder()
+        self.follow(primary)
+
+
+def url_of(servers, database, by_address=False):
     """Of the one that is the primary."""
-    return f"postgresql://postgres@/{database}?host={','.join(str(server.folder) for server in servers)}&{more}"
+    hosts = ",".join(str(server.address[0] if by_address else server.folder) for server in servers)
+    return (f"postgresql://postgres@/{database}?host={hosts}&port={','.join(str(server.port) for server in servers)}"
+            "&target_session_attrs=read-write")
+
+
+class Snapshot:
+    """What a database has at one moment. Rows are tuples, as sqlite3 gives them."""
+
+    def __init__(self, url):
+        self._psql = subprocess.Popen(["psql", "-X", "-q", "-t", "-A", "-v", "ON_ERROR_STOP=1", url], stdin=subprocess.PIPE,
+                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self._ask("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
+    def _ask(self, sql):
+        self._psql.stdin.write(f"{sql};\n\\echo done\n")
+        self._psql.stdin.flush()
+        lines = []
+        for line in self._psql.stdout:
+            if line == "done\n":
+                return lines
+            lines.append(line)
+        raise ConnectionError(self._psql.stderr.read())
+
+    def execute(self, sql):
+        return [json.loads(line, object_pairs_hook=_row) for line in self._ask(f"SELECT row_to_json(a_row) FROM ({sql}) AS a_row")]
+
+    def close(self):
+        self._psql.communicate()
+
+
+def _row(pairs):
+    return tuple(bytes.fromhex(value[2:]) if isinstance(value, str) and value.startswith("\\x") else value for _, value in pairs)
 
 
 def query(url, sql):

@@ -23,8 +23,8 @@ Got = namedtuple("Got", "path name event_id told is_signed taken")
 # Events behind `since`, up to `newest`, that the webhook asks for, less those that are noted as delivered.
 COUNT_OPEN = """
 WITH hook AS (SELECT seq, CASE types WHEN 0 THEN -1 ELSE types END & ~(1 << {test}) AS types FROM webhook WHERE id = '{{webhook_id}}')
-SELECT (SELECT count(*) FROM message_event, hook WHERE id > {{since}} AND id <= {{newest}} AND types >> status & 1)
-     + (SELECT count(*) FROM gateway_event e, hook WHERE id > {{since}} AND id <= {{newest}} AND types >> e.type & 1)
+SELECT (SELECT count(*) FROM message_event, hook WHERE id > {{since}} AND id <= {{newest}} AND types >> status & 1 = 1)
+     + (SELECT count(*) FROM gateway_event e, hook WHERE id > {{since}} AND id <= {{newest}} AND types >> e.type & 1 = 1)
      - (SELECT count(*) FROM webhook_delivery, hook WHERE webhook_seq = seq AND event_id <= {{newest}} AND state = 1)
 """.format(test=next(bit for bit, name in TYPES.items() if name == TEST))
 
@@ -37,7 +37,7 @@ class Outbox:
 
     def __init__(self, connection):
         def select(sql):
-            return connection.execute(sql).fetchall()
+            return list(connection.execute(sql))
 
         self.events = {row[0]: OutboxEvent(TYPES[row[2]], _uuid(row[1]), row[2], row[3], row[4]) for row in select(
             "SELECT e.id, m.id, e.status, e.attempt, e.device_id FROM message_event e JOIN message m ON m.seq = e.message_seq")}
@@ -213,7 +213,8 @@ class LedgerReceiver(Receiver):
 
     def wait_all(self, gateway, limit=LOAD_LIMIT_SECONDS):
         """Until the store has noted every event so far that its webhooks ask for as delivered; from then on they must be there."""
-        newest = gateway.query("SELECT id FROM last_event")[0][0]
+        newest = gateway.query("SELECT max(id) FROM (SELECT max(id) AS id FROM message_event"
+                               " UNION ALL SELECT max(id) FROM gateway_event) AS either")[0][0]
         for webhook_id, _, since in self.webhooks.values():
             count_open = COUNT_OPEN.format(webhook_id=webhook_id, since=since, newest=newest)
             wait_for(lambda sql=count_open: _is_zero(gateway, sql), "the receiver to have every event", limit)

@@ -160,6 +160,11 @@ def test_a_broker_that_freezes_past_its_lease_harms_nothing(nodes):
     again.close()
 
 
+def test_a_standby_alone_is_refused(servers, nodes, tmp_path):
+    assert nodes
+    assert_refused(["api-fcgi"], {"DATABASE_URL": servers[1].dsn_of("sms")}, tmp_path, "it is a standby, which cannot be written")
+
+
 def test_a_server_that_does_not_answer_does_not_hide_the_primary(servers, nodes, tmp_path):
     """Its machine is gone, or the network to it: no error comes from there."""
     assert nodes

@@ -598,6 +598,8 @@ static void a_url_of_postgresql_is_used_as_it_is_and_shown_without_its_password(
         {"postgresql://a:b@c:d@host/sms", "postgresql://a@host/sms"},
         {"postgresql://host:5433/sms", "postgresql://host:5433/sms"},
         {"postgresql:///sms", "postgresql:///sms"},
+        {"postgresql://gateway:se?cr:et@host/sms?sslmode=require", "postgresql://gateway@host/sms"},
+        {"postgresql://gateway:pass/word@host/sms", "postgresql://gateway@host/sms"},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
@@ -633,6 +635,28 @@ static void a_node_has_a_name_that_others_can_read(void **state)
     assert_non_null(strstr(errmsg, "at most 40"));
 }
 
+static void a_password_can_be_left_out_of_a_url(void **state)
+{
+    static const char *const cases[][2] = {
+        {"postgresql://a:secret@host:1/sms?sslmode=require",
+         "postgresql://a@host:1/sms?sslmode=require"},
+        {"postgresql://a@host/sms?password=secret", "postgresql://a@host/sms"},
+        {"postgresql://a@host/sms?password=secret&sslpassword=other&sslmode=require",
+         "postgresql://a@host/sms?sslmode=require"},
+        {"postgresql://host:5432/sms?host=/run/a&port=1",
+         "postgresql://host:5432/sms?host=/run/a&port=1"},
+        {"sqlite:a:b@c", "sqlite:a:b@c"},
+        {"", ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        char url[SETTINGS_TEXT_SIZE];
+        strcpy(url, cases[i][0]);
+        database_url_remove_password(url);
+        assert_string_equal(url, cases[i][1]);
+    }
+}
+
 /* test_settings_print.c reads back what is printed. */
 
 #define FILE_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -652,4 +676,5 @@ UNIT_TESTS(FILE_TEST(without_a_file_all_are_defaults), FILE_TEST(a_required_file
            FILE_TEST(the_log_level_is_one_of_its_words),
            FILE_TEST(prefixes_are_checked_and_may_be_none), FILE_TEST(a_url_names_the_database_too),
            FILE_TEST(a_url_of_postgresql_is_used_as_it_is_and_shown_without_its_password),
-           FILE_TEST(a_node_has_a_name_that_others_can_read))
+           FILE_TEST(a_node_has_a_name_that_others_can_read),
+           cmocka_unit_test(a_password_can_be_left_out_of_a_url))
