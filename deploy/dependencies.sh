@@ -10,7 +10,7 @@ run_packages=(gcc libc6-dev make curl ca-certificates nginx openssl python3 pyth
     libfcgi-dev libwebsockets-dev libwebsockets-evlib-uv libuv1-dev libsqlite3-dev libcjson-dev uuid-dev libssl-dev
     libqrencode-dev libcurl4-openssl-dev)
 test_packages=("${run_packages[@]}" libcmocka-dev fiu-utils faketime spin chromium chromium-driver shellcheck man-db
-    strace systemd prometheus postgresql libpq-dev
+    strace systemd prometheus postgresql pgbouncer libpq-dev
     python3-pytest python3-pytest-xdist python3-requests python3-websockets python3-jsonschema
     python3-selenium zbar-tools jq php-cli)
 gson_packages=("${run_packages[@]}" python3-pytest python3-pytest-xdist python3-requests python3-websockets python3-jsonschema

@@ -10,6 +10,7 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -141,6 +142,14 @@ bool store_listen(struct store *store,
                   void (*notified)(void *context, unsigned topics, bool same_node), void *context)
 {
     return !store->backend->listen || store->backend->listen(store->database, notified, context);
+}
+
+bool store_set_guard(struct store *store, bool on, char problem[STORE_ERROR_SIZE])
+{
+    if (store->backend->set_guard)
+        return store->backend->set_guard(store->database, on, problem);
+    snprintf(problem, STORE_ERROR_SIZE, "this database always has its guard");
+    return on;
 }
 
 struct waiter {

@@ -251,6 +251,10 @@ MUST_CHECK bool store_listen(struct store *store,
                              void (*notified)(void *context, unsigned topics, bool same_node),
                              void *context);
 
+/* Whether the database refuses a change of a message that the gateway would not make (common/model/transitions.def), of all
+   that write it past the store. For ever, until it is set otherwise. False with `problem`. */
+MUST_CHECK bool store_set_guard(struct store *store, bool on, char problem[STORE_ERROR_SIZE]);
+
 /* For the reads of the headers above: ERROR_STORE_BUSY when one takes too long. */
 MUST_CHECK enum error store_reader_open(struct store *store, struct store_reader **reader);
 void store_reader_close(struct store_reader *reader);

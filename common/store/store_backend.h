@@ -83,6 +83,9 @@ struct store_backend {
     bool (*listen)(struct store_database *database,
                    void (*notified)(void *context, unsigned topics, bool same_node), void *context);
 
+    /* store_set_guard. NULL: the database always has it. */
+    bool (*set_guard)(struct store_database *database, bool on, char problem[STORE_ERROR_SIZE]);
+
     /* A read holds its view of the database no longer than options.timeout_ms: ERROR_STORE_BUSY. */
     enum error (*open_reader)(struct store_database *database,
                               struct store_database_reader **reader,

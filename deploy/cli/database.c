@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 static int check(struct store *store, const struct command *command)
 {
@@ -119,6 +120,31 @@ static int compact(struct store *store, const struct command *command)
     return EXIT_SUCCESS;
 }
 
+/* ---- guard ---- */
+
+static int guard(struct store *store, const struct command *command)
+{
+    char problem[STORE_ERROR_SIZE], shown[SETTINGS_TEXT_SIZE];
+    bool on = strcmp(command->argument, "on") == 0;
+    if (!on && strcmp(command->argument, "off") != 0)
+        return command_refuse(command, "guard takes on or off");
+    if (!store_set_guard(store, on, problem))
+        return command_fail(command, "%s", problem);
+    database_shown(&command->settings, shown);
+    if (command->json) {
+        json_begin_object(command->json, NULL);
+        json_put_text(command->json, "database", shown);
+        json_put_bool(command->json, "guard", on);
+        json_end_object(command->json);
+    } else {
+        terminal_print(stdout,
+                       on ? "%s refuses changes of messages that the gateway would not make.\n"
+                          : "%s takes any change of messages.\n",
+                       shown);
+    }
+    return EXIT_SUCCESS;
+}
+
 static const struct command_option downgrade_options[] = {
     {.name = "to", .value = "VERSION", .meaning = "schema version, as `database check` shows it"},
     {0},
@@ -166,11 +192,17 @@ static const struct command_action actions[] = {
      .without_store = true,
      .of_file = true,
      .run = compact},
+    {.name = "guard",
+     .argument = "on|off",
+     .meaning = "have PostgreSQL refuse changes of messages that the gateway would not make, by "
+                "all who write "
+                "the tables past it; or no longer. SQLite always does",
+     .run = guard},
     {0},
 };
 
 const struct command_family database_commands = {
     .name = "database",
-    .purpose = "check, migrate, copy, compact or downgrade the database",
+    .purpose = "check, migrate, copy, compact, downgrade or guard the database",
     .actions = actions,
 };

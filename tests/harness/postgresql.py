@@ -11,6 +11,8 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+from .waiting import wait_for
+
 OLDEST = 15
 SETTINGS = """
 listen_addresses = ''
@@ -143,6 +145,31 @@ class Standby(Server):
         self.address = address
         self._make_folder()
         self.follow(primary)
+
+
+class Pooler:
+    """PgBouncer before a server, until it is stopped: each session of a client has one of the server's ("session"), or each
+    transaction ("transaction")."""
+
+    def __init__(self, server, mode):
+        self.folder = server.folder / f"pooler-{mode}"
+        self.folder.mkdir()
+        settings = self.folder / "pgbouncer.ini"
+        settings.write_text(f"[databases]\n* = host={server.folder} user=postgres\n[pgbouncer]\npool_mode = {mode}\n"
+                            f"listen_addr =\nunix_socket_dir = {self.folder}\nauth_type = any\ndefault_pool_size = 60\n"
+                            f"max_client_conn = 200\nlogfile = {self.folder}/log\n")
+        identity = {"user": server.user.pw_uid, "group": server.user.pw_gid, "extra_groups": []} if server.user else {}
+        if server.user:
+            os.chown(self.folder, server.user.pw_uid, server.user.pw_gid)
+        self.process = subprocess.Popen(["/usr/sbin/pgbouncer", "-q", settings], **identity)
+        wait_for((self.folder / ".s.PGSQL.6432").exists, "PgBouncer to listen")
+
+    def url_of(self, database):
+        return f"postgresql://postgres@/{database}?host={self.folder}&port=6432"
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
 
 
 def url_of(servers, database, by_address=False):

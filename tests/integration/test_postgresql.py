@@ -1,6 +1,7 @@
 """A gateway whose database is PostgreSQL, of one node and of two: the same programs, API and protocol."""
 
 import itertools
+import json
 import shutil
 import subprocess
 import time
@@ -12,7 +13,7 @@ from harness.api import Api
 from harness.clock import Clock
 from harness.gateway import programs_folder
 from harness.phone import Phone, WorkingPhone
-from harness.postgresql import Server
+from harness.postgresql import Pooler, Server, query
 from harness.waiting import LIMIT_SECONDS, wait_for
 from harness.webhook_receiver import OK, Receiver
 
@@ -214,6 +215,54 @@ def test_nodes_are_upgraded_one_after_another_as_long_as_the_schema_allows_it(no
     assert status == 1 and "install a newer gateway" in errors
     set_schema(1, 1)
     wait_for(lambda: first.api.get("/readyz").status_code == 200, "the node to be ready")
+
+
+@pytest.fixture
+def make_pooler(server):
+    made = []
+
+    def make(mode):
+        made.append(Pooler(server, mode))
+        return made[-1]
+
+    yield make
+    for pooler in made:
+        pooler.stop()
+
+
+def test_a_pooler_that_shares_sessions_is_refused_with_what_to_change(server, tmp_path, make_pooler):
+    server.make_database("shared")
+    environment = {"PATH": "/usr/bin", "DATABASE_URL": make_pooler("transaction").url_of("shared")}
+    for program, *words in (("sms-gateway", "database", "migrate"), ("ws-broker",)):
+        result = subprocess.run([programs_folder("release") / program, *words], cwd=tmp_path, env=environment, capture_output=True,
+                                text=True, timeout=LIMIT_SECONDS, check=False)
+        assert result.returncode == 1 and "set pool_mode = session" in result.stderr, result
+    assert query(server.dsn_of("shared"), "SELECT count(*) FROM pg_class WHERE relname = 'message'") == [(0,)]
+
+
+def test_a_pooler_with_a_session_for_each_client_is_as_good_as_none(server, make_gateway, make_pooler):
+    server.make_database("pooled")
+    gateway = make_gateway(DATABASE_URL=make_pooler("session").url_of("pooled"), SWEEP_INTERVAL_SECONDS=3600, API_WORKERS=2).start()
+    phone = WorkingPhone(gateway, name_phone())
+    gateway.api.wait_status(gateway.api.send("+4915112345678", "Hello")["message_id"], "sent")
+    phone.close()
+
+
+def test_the_guard_refuses_what_the_gateway_would_not_do_and_lets_it_do_the_rest(nodes):
+    first, second = nodes
+    assert first.command("database", "guard", "on")[0] == 0
+    assert first.command("database", "guard", "maybe")[0] == 2
+    phone = WorkingPhone(second, name_phone())
+    message_id = first.api.send("+4915112345678", "Hello")["message_id"]
+    first.api.wait_status(message_id, "sent")
+    again = (f"UPDATE message_state SET status = 0, lane = '', device_id = NULL WHERE seq = (SELECT seq FROM message WHERE id = "
+             f"decode('{message_id.replace('-', '')}', 'hex')) RETURNING 1")
+    with pytest.raises(subprocess.CalledProcessError):
+        first.query(again)
+    assert first.api.message(message_id)["status"] == "sent"
+    assert json.loads(first.command("database", "guard", "off", "--json")[1])["guard"] is False
+    assert first.query(again + "; ROLLBACK") == [(1,)]
+    phone.close()
 
 
 def test_a_second_process_of_a_node_and_of_the_sender_is_refused(nodes):

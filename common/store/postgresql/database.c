@@ -6,7 +6,9 @@
 #include "common/base/log.h"
 #include "common/store/postgresql/copy_side.h"
 #include "common/store/postgresql/durability.h"
+#include "common/store/postgresql/guard.h"
 #include "common/store/postgresql/own_rows.h"
+#include "common/store/postgresql/pooler.h"
 #include "common/store/postgresql/preload.h"
 #include "common/store/postgresql/role_lock.h"
 #include "common/store/postgresql/server_clock.h"
@@ -38,7 +40,7 @@ enum {
     "3;"                                                                                           \
     " SET tcp_user_timeout = '25s';"                                                               \
     " SET standard_conforming_strings = on; SET bytea_output = hex; SET statement_timeout = 0;"    \
-    " SET default_transaction_isolation = 'read committed'"
+    " SET default_transaction_isolation = 'read committed'; " GUARD_LETS_PASS
 
 /* ---- Connections ---- */
 
@@ -160,10 +162,11 @@ static bool open_writer(struct store_database *database, char problem[STORE_ERRO
     const char *role = database->options->role;
     char process[ROLE_NAME_SIZE];
     role_name_write(role, process);
-    if ((role &&
-         !role_lock_take(&database->role, database->url, database->options, false, problem)) ||
-        !connection_open(connection, database->url, SETUP, clock_monotonic_ms() + OPEN_TIMEOUT_MS,
+    if (!connection_open(connection, database->url, SETUP, clock_monotonic_ms() + OPEN_TIMEOUT_MS,
                          problem) ||
+        !pooler_check(connection, database->url, problem) || /* before any lock is left in it */
+        (role &&
+         !role_lock_take(&database->role, database->url, database->options, false, problem)) ||
         !is_durable(database, problem) ||
         !server_schema_migrate(connection, &server_schema_of_gateway, process,
                                database->options->must_exist, problem) ||
@@ -207,6 +210,11 @@ static enum error open_database(const struct store_options *options, const char 
     }
     *result = database;
     return ERROR_NONE;
+}
+
+static bool set_guard(struct store_database *database, bool on, char problem[STORE_ERROR_SIZE])
+{
+    return guard_set(database->url, on, (int)database->options->timeout_ms, problem);
 }
 
 /* ---- Readers ---- */
@@ -580,6 +588,7 @@ const struct store_backend store_backend_postgresql = {
     .finish_batch = finish_batch,
     .transitions = transitions,
     .listen = listen_to_nodes,
+    .set_guard = set_guard,
     .open_reader = open_reader,
     .close_reader = close_reader,
     SQL_QUERIES,
