@@ -1,6 +1,7 @@
 """The examples of deploy/examples work as they are: each client sends through a real gateway over TLS, with a key that may do no
 more than the page says; the phone pairs, sends by its command, and sends nothing twice."""
 
+import asyncio
 import base64
 import hmac
 import http.client
@@ -12,6 +13,7 @@ import threading
 import time
 
 import pytest
+import websockets
 
 from harness.gateway import ROOT
 from harness.lan_certificate import LanCertificate
@@ -188,6 +190,7 @@ class BasicPhone:
     def __init__(self, folder):
         self.folder = folder
         self.process = None
+        (folder / "phone.log").touch()
         (folder / "command").write_text('#!/bin/sh\nprintf "%s|%s\\n" "$1" "$2" >>sent\n[ "$2" != broken ]\n')
         (folder / "command").chmod(0o755)
 
@@ -268,3 +271,30 @@ def test_the_phone_pairs_and_sends(gateway, phone):
     wait_for(lambda: inbox() == [("72000", "Your code is 123456"), ("+4915112345678", "Hello back")], "what came meanwhile")
     wait_for(lambda: json.loads(kept.read_text())["received"] == {}, "the acknowledgements")
     assert len(phone.sent()) == 3
+
+
+def test_the_phone_sends_what_it_was_given_before_its_connection_ended(phone):
+    reported = {}
+
+    async def gateway(socket, _):
+        assert json.loads(await socket.recv())["device_name"]
+        await socket.send('{"type": "connection_ack"}')
+        if not reported:
+            for number in range(3):
+                await socket.send(json.dumps({"type": "new_sms", "message_id": str(number), "phone_number": f"+4915{number}", "message": "Hello"}))
+            reported["first"] = None
+            return  # the connection ends, right after the messages
+        reported.pop("first", None)
+        async for frame in socket:
+            frame = json.loads(frame)
+            reported[frame["message_id"]] = frame["status"]
+
+    async def serve():
+        async with websockets.serve(gateway, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            (phone.folder / "phone.json").write_text(json.dumps({"url": f"ws://127.0.0.1:{port}", "token": "any", "ca": None, "seen": {}}))
+            await asyncio.to_thread(phone.start)
+            await asyncio.to_thread(wait_for, lambda: reported == {"0": "sent", "1": "sent", "2": "sent"}, "the reports")
+
+    asyncio.run(serve())
+    assert sorted(phone.sent()) == [f"+4915{number}|Hello" for number in range(3)]

@@ -60,7 +60,8 @@ def pair(link):
 
 
 async def report(socket, message_id, status):
-    await socket.send(json.dumps({"type": "status_update", "message_id": message_id, "status": status, "sim": SIM}))
+    with contextlib.suppress(websockets.ConnectionClosed):  # it comes again with the next connection; what was given before the end is sent
+        await socket.send(json.dumps({"type": "status_update", "message_id": message_id, "status": status, "sim": SIM}))
 
 
 def has_expired(frame):

@@ -112,7 +112,12 @@ class Dashboard:
         wait_for(lambda: _unless_passing(click), f"{text!r} to be pressed")
 
     def out_of_reach(self, within="main"):
-        """What of the page, or of the dialog that is open, Tab does not reach, or where it is not seen that it has."""
+        """What of the page, or of the dialog that is open, Tab does not reach, or where it is not seen that it has. A page is drawn
+        again when something happens: what one walk misses for that, the next reaches."""
+        missed = self._walk(within)
+        return missed and [element for element in self._walk(within) if element in missed]
+
+    def _walk(self, within):
         tabs, pressed = self.driver.execute_script(BEFORE_TABS, within)
         self.driver.switch_to.active_element.send_keys(Keys.TAB * tabs)
         return pressed + self.driver.execute_script(AFTER_TABS)

@@ -1,6 +1,7 @@
 """A phone for tests: Debian's python3-websockets behind blocking functions."""
 
 import asyncio
+import contextlib
 import json
 import threading
 import uuid
@@ -179,8 +180,9 @@ class WorkingPhone(Phone):
             self.errors.append(frame)
             return
         self.received.append(frame)
-        await self.socket.send(json.dumps({"type": "status_update", "status": self.status,
-                                           "message_id": frame["message_id"]}))
+        with contextlib.suppress(websockets.ConnectionClosed):  # other messages came before the end
+            await self.socket.send(json.dumps({"type": "status_update", "status": self.status,
+                                               "message_id": frame["message_id"]}))
 
     def catch_up(self):
         """Returns when `received` has everything that the gateway has sent so far."""
