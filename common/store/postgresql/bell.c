@@ -62,6 +62,7 @@ static void connect_bell(struct bell *bell, int64_t deadline_ms)
                         "reached",
                         LOG_TEXT("problem", problem));
         bell->is_away = true;
+        bell->connection.server++; /* a standby is connected to, but does not listen */
         bell->connect_at_ms = now_ms + bell->pause_ms;
         bell->pause_ms = MIN(2 * bell->pause_ms, LONGEST_PAUSE_MS);
         return;

@@ -27,21 +27,6 @@ enum {
     ATTEMPTS = 5,
 };
 
-/* Plans must not depend on statistics, which are often those of an empty table. A process that vanishes does not keep its
-   locks. */
-#define SETUP                                                                                      \
-    "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = "   \
-    "off;"                                                                                         \
-    " SET enable_mergejoin = off; SET enable_bitmapscan = off; SET jit = off;"                     \
-    " SET idle_in_transaction_session_timeout = '5s'; SET lock_timeout = '2s';"                    \
-    " SELECT set_config('synchronous_commit', 'on', false)"                                        \
-    " WHERE current_setting('synchronous_commit') <> 'remote_apply';"                              \
-    " SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = "  \
-    "3;"                                                                                           \
-    " SET tcp_user_timeout = '25s';"                                                               \
-    " SET standard_conforming_strings = on; SET bytea_output = hex; SET statement_timeout = 0;"    \
-    " SET default_transaction_isolation = 'read committed'; " GUARD_LETS_PASS
-
 /* ---- Connections ---- */
 
 /* The row of this writer tells what became of its last batch: *known, and the number of the last that was committed. */
@@ -89,7 +74,8 @@ static bool connect_writer(struct store_database *database, int64_t deadline_ms,
     handle->is_stale = false;
     database->has_no_standby = false;
     if (!keep_role(database, problem) ||
-        !connection_open(&handle->connection, database->url, SETUP, deadline_ms, problem) ||
+        !connection_open(&handle->connection, database->url, DATABASE_SETUP, deadline_ms,
+                         problem) ||
         !is_durable(database, problem) ||
         !server_schema_check(&handle->connection, &server_schema_of_gateway, problem)) {
         connection_close(&handle->connection);
@@ -162,8 +148,8 @@ static bool open_writer(struct store_database *database, char problem[STORE_ERRO
     const char *role = database->options->role;
     char process[ROLE_NAME_SIZE];
     role_name_write(role, process);
-    if (!connection_open(connection, database->url, SETUP, clock_monotonic_ms() + OPEN_TIMEOUT_MS,
-                         problem) ||
+    if (!connection_open(connection, database->url, DATABASE_SETUP,
+                         clock_monotonic_ms() + OPEN_TIMEOUT_MS, problem) ||
         !pooler_check(connection, database->url, problem) || /* before any lock is left in it */
         (role &&
          !role_lock_take(&database->role, database->url, database->options, false, problem)) ||
@@ -217,81 +203,6 @@ static bool set_guard(struct store_database *database, bool on, char problem[STO
     return guard_set(database->url, on, (int)database->options->timeout_ms, problem);
 }
 
-/* ---- Readers ---- */
-
-static void close_reader(struct store_database_reader *reader)
-{
-    handle_free(&reader->handle);
-    free(reader);
-}
-
-static bool connect_reader(struct store_database_reader *reader, char problem[STORE_ERROR_SIZE])
-{
-    char setup[sizeof(SETUP) + 96];
-    struct connection *connection = &reader->handle.connection;
-    const struct store_options *options = reader->database->options;
-    snprintf(setup, sizeof(setup), SETUP "; SET statement_timeout = %lld",
-             (long long)options->timeout_ms);
-    handle_forget(&reader->handle);
-    return connection_open(connection, reader->database->url, setup,
-                           clock_monotonic_ms() + options->timeout_ms, problem) &&
-           connection_begin_pipeline(connection);
-}
-
-static enum error open_reader(struct store_database *database,
-                              struct store_database_reader **result, char problem[STORE_ERROR_SIZE])
-{
-    char reason[STORE_ERROR_SIZE] = "";
-    struct store_database_reader *reader = calloc(1, sizeof(*reader));
-    if (!reader)
-        return ERROR_INTERNAL;
-    reader->database = database;
-    reader->handle.connection.timeout_ms = (int)database->options->timeout_ms + 1000;
-    if (!connect_reader(reader, reason)) {
-        snprintf(problem, STORE_ERROR_SIZE, "the PostgreSQL database cannot be used: %.400s",
-                 reason);
-        close_reader(reader);
-        return ERROR_STORE_UNAVAILABLE;
-    }
-    *result = reader;
-    return ERROR_NONE;
-}
-
-/* A connection that was lost is replaced; where that fails the read does. */
-void reader_begin(struct store_database_reader *reader)
-{
-    char problem[STORE_ERROR_SIZE];
-    handle_clear_failure(&reader->handle);
-    if (!connection_is_open(&reader->handle.connection) && !connect_reader(reader, problem))
-        log_warning("the database cannot be reached", LOG_TEXT("problem", problem));
-}
-
-void reader_end(struct store_database_reader *reader)
-{
-    (void)!handle_settle(&reader->handle);
-}
-
-enum error reader_begin_view(struct store_database_reader *reader)
-{
-    reader_begin(reader);
-    enum error error = statement_run(&reader->handle, statement_get(&reader->handle, BEGIN_READ));
-    if (error != ERROR_NONE)
-        reader_end(reader);
-    return error;
-}
-
-enum error reader_end_view(struct store_database_reader *reader, enum error error)
-{
-    struct handle *handle = &reader->handle;
-    if (error == ERROR_NONE)
-        error = handle_settle(handle);
-    handle_clear_failure(handle); /* even after a time limit */
-    enum error end = statement_run(handle, statement_get(handle, END_READ));
-    if (end == ERROR_NONE)
-        end = handle_settle(handle);
-    return error != ERROR_NONE ? error : end;
-}
-
 /* ---- Transactions ---- */
 
 static bool take_turn(struct store_database *database, int64_t deadline_ms)
@@ -322,6 +233,8 @@ static enum error begin(struct store_database *database)
     statement_bind_integer(fence, FIELD_NEEDS_STANDBY, database->options->needs_standby);
     if (error == ERROR_NONE)
         error = statement_change_one(handle, fence);
+    database->unchanged = handle->changed;
+    database->claims_only = true;
     return error == ERROR_NONE ? run(database, LOCK_EVENTS) : error;
 }
 
@@ -400,6 +313,7 @@ static enum error run_write(struct store_database *database, struct store_write 
     if (error != ERROR_NONE)
         return error;
     size_t changed = handle->changed;
+    database->claims_only &= write->verb == STORE_CLAIM;
     handle->needs_savepoint = has_savepoint; /* before the first change */
     if (is_careful)
         run_carefully(database, write);
@@ -429,6 +343,19 @@ static enum error distrust(struct handle *handle)
     return ERROR_STORE_UNAVAILABLE;
 }
 
+/* Claims that found nothing: each ring of another node may bring one, and a commit is a write to the disk, and to the
+   standby. */
+static bool is_empty(const struct store_database *database)
+{
+    return database->claims_only && database->handle.changed == database->unchanged;
+}
+
+static enum error end_empty(struct store_database *database)
+{
+    enum error error = run(database, ROLLBACK_WRITE);
+    return error == ERROR_NONE ? handle_settle(&database->handle) : error;
+}
+
 /* *unknown: the connection was lost when the COMMIT may have been under way. */
 static enum error commit(struct store_database *database, bool *unknown)
 {
@@ -443,6 +370,8 @@ static enum error commit(struct store_database *database, bool *unknown)
     if (error != ERROR_NONE)
         return error;
     FAIL_POINT("store.before_commit");
+    if (is_empty(database))
+        return end_empty(database);
     *unknown = true;
     handle->connection.is_warned = false;
     error = run(database, COMMIT_WRITE);
@@ -552,7 +481,7 @@ static enum error run_batch(struct store_database *database, struct store_write 
     if (error == ERROR_NONE) {
         if (database->transaction.accepted.loaded)
             database->had_opt_outs = database->transaction.accepted.has_opt_outs;
-        database->batch++;
+        database->batch += !is_empty(database);
         transaction_committed(&database->transaction);
         note_topics(database, writes, count);
     }
@@ -589,8 +518,8 @@ const struct store_backend store_backend_postgresql = {
     .transitions = transitions,
     .listen = listen_to_nodes,
     .set_guard = set_guard,
-    .open_reader = open_reader,
-    .close_reader = close_reader,
+    .open_reader = reader_open,
+    .close_reader = reader_close,
     SQL_QUERIES,
     .copy_side = &postgresql_copy_side,
 };

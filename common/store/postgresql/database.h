@@ -3,10 +3,26 @@
 #define COMMON_STORE_POSTGRESQL_DATABASE_H
 
 #include "common/store/postgresql/bell.h"
+#include "common/store/postgresql/guard.h"
 #include "common/store/postgresql/message_cache.h"
 #include "common/store/postgresql/statement.h"
 #include "common/store/store_backend.h"
 #include "common/store/verbs/transaction.h"
+
+/* Of each session. Plans must not depend on statistics, which are often those of an empty table. A process that vanishes does not
+   keep its locks. */
+#define DATABASE_SETUP                                                                             \
+    "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = "   \
+    "off;"                                                                                         \
+    " SET enable_mergejoin = off; SET enable_bitmapscan = off; SET jit = off;"                     \
+    " SET idle_in_transaction_session_timeout = '5s'; SET lock_timeout = '2s';"                    \
+    " SELECT set_config('synchronous_commit', 'on', false)"                                        \
+    " WHERE current_setting('synchronous_commit') <> 'remote_apply';"                              \
+    " SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = "  \
+    "3;"                                                                                           \
+    " SET tcp_user_timeout = '25s';"                                                               \
+    " SET standard_conforming_strings = on; SET bytea_output = hex; SET statement_timeout = 0;"    \
+    " SET default_transaction_isolation = 'read committed'; " GUARD_LETS_PASS
 
 struct store_database {
     const struct store_options *options;
@@ -31,6 +47,8 @@ struct store_database {
     int64_t
         careful_until_ms; /* monotonic: until then each write is answered, and has its savepoint */
     bool is_careful;      /* this transaction is */
+    bool claims_only;     /* so far */
+    size_t unchanged;     /* handle.changed at its beginning */
 
     /* New messages, inserted together; their columns are in `arrays` until they are sent. */
     struct store_write *enqueue; /* the write that runs, if its message outlives it; or NULL */
@@ -44,6 +62,11 @@ struct store_database_reader {
     struct store_database *database;
     bool has_view;
 };
+
+/* store_backend.h. */
+enum error reader_open(struct store_database *database, struct store_database_reader **reader,
+                       char problem[STORE_ERROR_SIZE]);
+void reader_close(struct store_database_reader *reader);
 
 /* Around every read. They do not nest. */
 void reader_begin(struct store_database_reader *reader);

@@ -93,6 +93,29 @@ static void connect_phone(struct store_fixture *fixture, struct store_write *wri
 }
 
 /* From the queue to `delivered`: each step twice, of which the first prepares. */
+/* Each ring of another node may bring one: it costs no disk, and waits for no standby. */
+static void a_claim_that_finds_nothing_is_not_committed(void **state)
+{
+    static const char batches[] = "SELECT sum(batch) FROM writer";
+    need_postgresql();
+    struct store_fixture *fixture = *state;
+    const char *const devices[] = {"phone"};
+    given_claim(fixture, devices, 1);
+    int64_t before = postgresql_number(fixture->dsn, batches);
+    assert_int_equal(given_claim(fixture, devices, 1), 0);
+    assert_int_equal(postgresql_number(fixture->dsn, batches), before);
+    for (int i = 1; i <= 2; i++) { /* and what follows is */
+        given_message(fixture, "+1234567890", "text");
+        assert_int_equal(given_claim(fixture, devices, 1), 1);
+        assert_int_equal(given_claim(fixture, devices, 1), 0);
+        assert_int_equal(postgresql_number(fixture->dsn, batches), before + 2 * i);
+    }
+    /* It may be the same as of another writer: its commit is to be on the standby before it is told. */
+    struct store_write probe = {.verb = STORE_PROBE};
+    assert_int_equal(store_run(fixture->store, &probe), ERROR_NONE);
+    assert_int_equal(postgresql_number(fixture->dsn, batches), before + 5);
+}
+
 static void each_step_of_a_message_is_two_round_trips(void **state)
 {
     need_postgresql();
@@ -224,6 +247,7 @@ static void a_read_takes_another_connection_when_its_own_is_lost(void **state)
 }
 
 UNIT_TESTS(CONNECTION_TEST(a_new_message_is_two_round_trips),
+           CONNECTION_TEST(a_claim_that_finds_nothing_is_not_committed),
            CONNECTION_TEST(each_step_of_a_message_is_two_round_trips),
            CONNECTION_TEST(a_commit_whose_answer_is_lost_happens_once),
            CONNECTION_TEST(a_commit_with_a_warning_is_not_believed),
