@@ -429,7 +429,7 @@ help:
 	@echo 'make torture  an hour of faults and kill -9 under load (TORTURE_SECONDS=3600)'
 	@echo 'make all      builds the programs, their manuals and the documentation pages into build/'
 	@echo 'make postgresql  builds what programs load when their database is PostgreSQL (needs libpq-dev)'
-	@echo 'make deb      builds the Debian package into build/deb/, which deploy/install.sh installs'
+	@echo 'make deb      builds the Debian packages into build/deb/, which deploy/install.sh installs'
 	@echo 'make fuzz     feeds the parsers and the broker core random input; FUZZ_SECONDS=60 for each'
 	@echo 'make bench    measures this machine for an hour; make bench-quick for two minutes'
 	@echo 'make lint     checks the format, the rules of the source tree, and runs the static analyser'

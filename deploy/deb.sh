@@ -1,5 +1,5 @@
 #!/bin/bash -p
-# Builds the Debian package into build/deb/: deb.sh VERSION
+# Builds the Debian packages into build/deb/: deb.sh VERSION
 # From the files that git knows (without git: all files) and what fetch-npm.py has brought. A lintian warning is an
 # error.
 set -euo pipefail
@@ -32,6 +32,8 @@ cp -a build/site-npm build/dashboard-npm "$source/build/"
     exit 1
 }
 rm -rf "$source"
-package=$folder/sms-gateway_${version}_$(dpkg --print-architecture).deb
-lintian --fail-on warning --tag-display-limit 0 "$package"
-echo "Built $package"
+for name in sms-gateway sms-gateway-postgresql; do
+    package=$folder/${name}_${version}_$(dpkg --print-architecture).deb
+    lintian --fail-on warning --tag-display-limit 0 "$package"
+    echo "Built $package"
+done

@@ -15,7 +15,7 @@ test_packages=("${run_packages[@]}" libcmocka-dev fiu-utils faketime spin chromi
     python3-selenium zbar-tools jq php-cli)
 gson_packages=("${run_packages[@]}" python3-pytest python3-pytest-xdist python3-requests python3-websockets python3-jsonschema
     default-jdk-headless libgoogle-gson-java)
-deb_packages=("${run_packages[@]}" build-essential debhelper dpkg-dev lintian)
+deb_packages=("${run_packages[@]}" build-essential debhelper dpkg-dev libpq-dev lintian)
 deploy_packages=("${deb_packages[@]}" debootstrap systemd-container python3-pytest python3-requests python3-websockets
     python3-jsonschema)
 fuzz_packages=("${run_packages[@]}" clang libclang-rt-14-dev)

@@ -6,6 +6,9 @@
 #
 #   --dry-run                print the steps, and change nothing
 #   --package FILE           package to install (default in a source folder: build one)
+#   --database-url URL       database, like postgresql://gateway@db.example.org/sms?passfile=FILE, instead of a file of this
+#                            machine; the package sms-gateway-postgresql must be next to the other one
+#   --node-name NAME         with PostgreSQL the name of this host among the others (default: the host's name)
 #   --public-url URL         URL for phones and clients, like https://sms.example.org
 #   --listen-address ADDRESS address of this machine to listen on (default: 0.0.0.0, all IPv4 addresses)
 #   --https-port PORT        port of TLS (default: 443)
@@ -27,7 +30,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=deploy/apt.sh
 . "$here/apt.sh"
 
-given_names=(PUBLIC_URL LISTEN_ADDRESS HTTPS_PORT HTTP_PORT ALLOWED_PREFIXES TLS_CERTIFICATE TLS_KEY)
+given_names=(PUBLIC_URL LISTEN_ADDRESS HTTPS_PORT HTTP_PORT ALLOWED_PREFIXES TLS_CERTIFICATE TLS_KEY DATABASE_URL NODE_NAME)
 # Defaults of an installation, for settings that are neither given nor in the file.
 declare -A first=([LISTEN_ADDRESS]=0.0.0.0 [HTTPS_PORT]=443 [HTTP_PORT]=8000 [API_KEYS]=required
     [DEVICE_TOKENS]=required)
@@ -41,7 +44,7 @@ while [ $# -gt 0 ]; do
         exit 0
         ;;
     --package | --public-url | --listen-address | --https-port | --http-port | --allowed-prefixes | \
-        --tls-certificate | --tls-key)
+        --tls-certificate | --tls-key | --database-url | --node-name)
         [ $# -gt 1 ] || refuse_usage "$1 needs a value"
         name=${1#--}
         name=${name//-/_}
@@ -144,6 +147,23 @@ check_package() {
     fi
 }
 
+# The package with PostgreSQL that is to be installed; empty if none is.
+check_postgresql() {
+    local beside=$package
+    postgresql=
+    DATABASE_URL=${DATABASE_URL-$(setting_in_file DATABASE_URL)}
+    uses_postgresql && ! has_postgresql || return 0
+    [ -n "$beside" ] || beside=$(kept_package "$installed")
+    if [ -e "$beside" ]; then
+        postgresql=$(postgresql_package "$beside")
+        [ -r "$postgresql" ] || refuse "$postgresql is missing, and DATABASE_URL needs it: 'make deb' builds both packages."
+    elif [ -z "$installed" ]; then
+        postgresql=built
+    else
+        refuse "DATABASE_URL needs the package sms-gateway-postgresql of version $installed: give --package FILE, with that one next to it."
+    fi
+}
+
 # Whether another program listens on a port, on any address. The gateway's own check needs an installed program.
 check_ports() {
     local name
@@ -177,11 +197,16 @@ build_package() {
     make -C "${here%/*}" --no-print-directory deb
     package=${here%/*}/build/deb/sms-gateway_$(dpkg-parsechangelog -l "$here/debian/changelog" -S Version)
     package=${package}_$(dpkg --print-architecture).deb
+    [ "$postgresql" != built ] || postgresql=$(postgresql_package "$package")
 }
 
 install_package() {
-    apt_install "$package"
+    apt_install "$package" ${postgresql:+"$postgresql"}
     keep_package "$package"
+}
+
+install_postgresql() {
+    apt_install "$postgresql"
 }
 
 write_settings() {
@@ -257,10 +282,12 @@ done
 [ "$HTTPS_PORT" != "$HTTP_PORT" ] || refuse "HTTPS_PORT and HTTP_PORT are the same: change one."
 check_system
 check_package
+check_postgresql
 check_ports
 
 if [ -n "$installed" ]; then
     echo "Version $installed is already installed."
+    [ -z "$postgresql" ] || step "install $postgresql and its dependencies" install_postgresql
 elif [ -n "$package" ]; then
     step "install $package and its dependencies; Debian's own nginx.service is not changed" install_package
 else

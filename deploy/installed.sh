@@ -116,12 +116,46 @@ wait_for_start() {
     wait_until $((SECONDS + 900)) start_is_decided && all_active && wait_until $((SECONDS + 30)) is_ready
 }
 
-# Keeps the file of a package for a rollback.
+# The path of the package with PostgreSQL that belongs to a package of the gateway, in the same folder.
+postgresql_package() {
+    local file
+    file=$(realpath "$1")
+    echo "${file%/*}/sms-gateway-postgresql_$(dpkg-deb --field "$1" Version)_$(dpkg-deb --field "$1" Architecture).deb"
+}
+
+has_postgresql() {
+    [ "$(dpkg-query -W -f='${db:Status-Status}' sms-gateway-postgresql 2>/dev/null)" = installed ]
+}
+
+# A package of the gateway, and the one with PostgreSQL where that is installed: they have the same version.
+with_postgresql() {
+    packages=("$1")
+    ! has_postgresql || packages+=("$(postgresql_package "$1")")
+    [ -r "${packages[-1]}" ] || refuse "${packages[-1]} is missing: it must be next to ${packages[0]}, because it is installed too."
+}
+
+uses_postgresql() {
+    [[ $DATABASE_URL == postgres:* || $DATABASE_URL == postgresql:* ]]
+}
+
+# Backups of a PostgreSQL database are made by its own tools.
+make_backup() {
+    if uses_postgresql; then
+        echo "none; the database is PostgreSQL's"
+    else
+        gateway backup create
+    fi
+}
+
+# Keeps the file of a package for a rollback, and of the one with PostgreSQL that is next to it.
 keep_package() {
-    local name
+    local name of_postgresql
     name=sms-gateway_$(dpkg-deb --field "$1" Version)_$(dpkg-deb --field "$1" Architecture).deb
+    of_postgresql=$(postgresql_package "$1")
     install -d -m 755 "$package_folder"
-    [ "$(realpath "$1")" = "$package_folder/$name" ] || install -m 644 "$1" "$package_folder/$name"
+    [ "$(realpath "$1")" != "$package_folder/$name" ] || return 0
+    install -m 644 "$1" "$package_folder/$name"
+    [ ! -e "$of_postgresql" ] || install -m 644 "$of_postgresql" "$package_folder"
 }
 
 # The path of the kept package of a version.
@@ -178,9 +212,10 @@ go_back() {
     local older=$1 old_schema new_schema
     systemctl stop "${socket_units[@]}" "${program_units[@]}" || true # with the sockets, which would start them again
     old_schema=$(schema_of_package "$older") && new_schema=$(cat /usr/share/sms-gateway/schema-version) || return 1
-    if [ "$new_schema" -gt "$old_schema" ]; then
+    if [ "$new_schema" -gt "$old_schema" ] && ! uses_postgresql; then
         gateway database downgrade --to "$old_schema" || return 1
     fi
-    dpkg_quietly --install "$older" || return 1
+    with_postgresql "$older"
+    dpkg_quietly --install "${packages[@]}" || return 1
     systemctl start sms-gateway.target "${all_units[@]}" || true # is_healthy finds failures
 }

@@ -41,6 +41,7 @@ if [ -z "$package" ]; then
 fi
 [ "$(dpkg-deb --field "$package" Package 2>/dev/null)" = sms-gateway ] || refuse "$package is not a package of the gateway."
 package=$(realpath "$package")
+with_postgresql "$package"
 version=$(dpkg-deb --field "$package" Version)
 present=$(installed_version)
 [ "$version" != "$present" ] || refuse "version $version is already installed."
@@ -51,7 +52,7 @@ if [ "$dry_run" = yes ]; then
 fi
 read_settings --check-config
 echo "- make a backup"
-gateway backup create
+make_backup
 trap '' HUP INT TERM
 echo "- go back from version $present to $version" || true
 if ! go_back "$package" || ! is_healthy; then

@@ -1,6 +1,6 @@
 #!/bin/bash -p
 # Upgrades the gateway to a newer version, and goes back by itself if the new version does not serve.
-# It makes a backup first. Phones and requests wait for a few seconds; no accepted message is lost.
+# It makes a backup first, but of a PostgreSQL database none. Phones and requests wait for a few seconds; no accepted message is lost.
 #
 #   upgrade.sh --package FILE [OPTION ...]
 #
@@ -57,24 +57,27 @@ check_packages() {
     dpkg --compare-versions "$new_version" gt "$old_version" ||
         refuse "version $new_version is older than the installed version $old_version; use rollback.sh to go back."
     package=$(realpath "$package")
+    with_postgresql "$previous"
+    with_postgresql "$package"
 }
 
 # Installs the dependencies that only the new version has.
 install_needs() {
     local needs
-    needs=$(apt-get install --simulate --no-install-recommends "$package" |
-        awk '$1 == "Inst" && $2 != "sms-gateway" { print $2 }')
+    needs=$(apt-get install --simulate --no-install-recommends "${packages[@]}" |
+        awk '$1 == "Inst" && $2 !~ /^sms-gateway/ { print $2 }')
     # shellcheck disable=SC2086 # names of packages
     [ -z "$needs" ] || apt_install $needs
 }
 
 # Unpacks the new files while the old programs run. False if the new version refuses the settings.
 unpack_new() {
-    dpkg_quietly --unpack "$package" >/dev/null && "$programs/api-fcgi" --check-config >/dev/null
+    dpkg_quietly --unpack "${packages[@]}" >/dev/null && "$programs/api-fcgi" --check-config >/dev/null
 }
 
 back_at_once() {
-    dpkg_quietly --install "$previous" >/dev/null || true
+    with_postgresql "$previous"
+    dpkg_quietly --install "${packages[@]}" >/dev/null || true
     refuse "version $new_version refuses these settings; see the message above. Version $old_version keeps running."
 }
 
@@ -108,12 +111,12 @@ keep_package "$package"
 previous=$(kept_package "$old_version")
 install_needs
 say "make a backup"
-backup=$(gateway backup create)
+backup=$(make_backup)
 echo "$backup"
 trap '' HUP INT TERM # from here on it must not stop halfway
 say "install version $new_version, and start its programs in place of those of $old_version"
 unpack_new || back_at_once
-dpkg_quietly --configure sms-gateway >/dev/null || fail_and_go_back
+dpkg_quietly --configure --pending >/dev/null || fail_and_go_back
 say "check that it serves"
 is_healthy || fail_and_go_back
 ln -sfn "${previous##*/}" "$package_folder/previous"

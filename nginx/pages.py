@@ -28,6 +28,7 @@ GUIDES = {
     "logs": ("deploy/LOGS.md", ""),
     "reload": ("deploy/RELOAD.md", ""),
     "postgresql": ("deploy/POSTGRESQL.md", ""),
+    "two-hosts": ("deploy/TWO-HOSTS.md", ""),
     "security": ("deploy/SECURITY.md", ""),
     "capacity": ("deploy/CAPACITY.md", ""),
     "glossary": ("common/GLOSSARY.md", ""),

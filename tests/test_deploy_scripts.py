@@ -101,6 +101,29 @@ def test_a_dry_run_of_the_installation_names_each_step(tmp_path):
     assert not os.path.exists("/etc/sms-gateway")
 
 
+def make_package(folder, name="sms-gateway", version="0.1.0"):
+    """Without files."""
+    source = folder / name
+    (source / "DEBIAN").mkdir(parents=True)
+    (source / "DEBIAN/control").write_text(f"Package: {name}\nVersion: {version}\nArchitecture: all\nMaintainer: a <a@b.invalid>\n"
+                                           "Description: a\n")
+    file = folder / f"{name}_{version}_all.deb"
+    subprocess.run(["dpkg-deb", "--build", "--root-owner-group", source, file], check=True, stdout=subprocess.DEVNULL)
+    return file
+
+
+def test_a_database_url_of_postgresql_needs_its_package_next_to_the_other(tmp_path):
+    package = make_package(tmp_path)
+    arguments = ["install", "--dry-run", "--package", package, "--https-port", "44443", "--http-port", "44480", "--node-name", "alpha"]
+    url = "postgresql://gateway@db/sms?passfile=/etc/sms-gateway/pgpass"
+    result = run(*arguments, "--database-url", url, before=as_if_systemd_ran())
+    assert result.returncode == 1 and "sms-gateway-postgresql_0.1.0_all.deb is missing" in result.stdout, result.stdout
+    assert run(*arguments, "--database-url", "sqlite:a.db", before=as_if_systemd_ran()).returncode == 0
+    make_package(tmp_path, "sms-gateway-postgresql")
+    result = run(*arguments, "--database-url", url, before=as_if_systemd_ran())
+    assert result.returncode == 0 and f"    DATABASE_URL={url}\n    NODE_NAME=alpha\n" in result.stdout, result.stdout
+
+
 def test_a_file_that_is_no_package_is_refused(tmp_path):
     (tmp_path / "other.deb").write_text("no package")
     result = run("install", "--dry-run", "--package", tmp_path / "other.deb", "--https-port", "44443",
@@ -126,6 +149,13 @@ def test_the_package_has_every_script_that_an_operator_or_a_unit_needs():
                                (ROOT / "deploy/debian/sms-gateway.install").read_text(), re.M))
     of_the_source = {"deb.sh", "dependencies.sh", "dev.sh", "run.sh", "stoppable.sh"}
     assert installed == {path.name for path in (ROOT / "deploy").glob("*.sh")} - of_the_source
+
+
+def test_postgresql_has_a_package_of_its_own():
+    control = (ROOT / "deploy/debian/control").read_text()
+    assert "Package: sms-gateway-postgresql" in control and "libpq-dev" in control
+    assert (ROOT / "deploy/debian/sms-gateway-postgresql.install").read_text() == "build/store-postgresql.so usr/lib/sms-gateway\n"
+    assert "postgresql" not in (ROOT / "deploy/debian/sms-gateway.install").read_text()
 
 
 def test_the_units_name_no_file_that_the_package_has_not():

@@ -56,7 +56,7 @@ class Load:
         while not self._ending.wait(max(0, next_time - time.monotonic())):
             next_time = max(next_time + self.pause, time.monotonic() - 1)
             if connection is None:
-                connection = http.client.HTTPConnection("127.0.0.1", self.gateway.port,
+                connection = http.client.HTTPConnection(getattr(self.gateway, "host", "127.0.0.1"), self.gateway.port,
                                                         timeout=LIMIT_SECONDS)
             key = key or self._new_key()
             try:

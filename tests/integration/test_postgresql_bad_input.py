@@ -66,7 +66,7 @@ def refusal(url, program=("api-fcgi",), folder="/tmp", **environment):
                             timeout=LIMIT_SECONDS, check=False)
     assert result.returncode != 0 and result.stderr, result
     assert SECRET not in result.stderr + result.stdout, result
-    return result.stderr
+    return result.stderr.replace('\\"', '"')
 
 
 # ---- Passwords ----
@@ -88,6 +88,7 @@ def test_a_wrong_password_is_said_and_not_shown(server, tmp_path):
     (f"postgresql://u:{SECRET}@127.0.0.1:1/d?password={SECRET}=", "..."),
     (f"postgresql://u@127.0.0.1:1/d?password={SECRET}", "Connection refused"),
     (f"postgresql://u:{SECRET}@127.0.0.1:1,127.0.0.2:1/d", "Connection refused; "),
+    (f"postgresql://u:{SECRET}@127.0.0.1,127.0.0.2/d", '"127.0.0.2": Connection refused'),
     (f"postgress://u:{SECRET}@h/d", "postgress"),
     (f"mysql://u:{SECRET}@h/d", "mysql"),
 ])

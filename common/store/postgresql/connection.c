@@ -53,20 +53,20 @@ bool connection_is_open(struct connection *connection)
 
 /* ---- Opening ---- */
 
-static bool await_connected(struct connection *connection, const char *url, int64_t deadline_ms,
-                            char problem[STORE_ERROR_SIZE])
+static bool await_connected(struct connection *connection, const char *url, const char *server,
+                            int64_t deadline_ms, char problem[STORE_ERROR_SIZE])
 {
     PostgresPollingStatusType status = PGRES_POLLING_WRITING;
     while (status != PGRES_POLLING_OK && status != PGRES_POLLING_FAILED) {
         if (!wait_for(connection, status == PGRES_POLLING_READING ? POLLIN : POLLOUT,
                       deadline_ms)) {
-            servers_add_problem(problem, url, "the server does not answer");
+            servers_add_problem(problem, url, server, "the server does not answer");
             return false;
         }
         status = PQconnectPoll(connection->pg);
     }
     if (status != PGRES_POLLING_OK)
-        servers_add_problem(problem, url, PQerrorMessage(connection->pg));
+        servers_add_problem(problem, url, server, PQerrorMessage(connection->pg));
     return status == PGRES_POLLING_OK;
 }
 
@@ -107,13 +107,14 @@ static bool open_one(struct connection *connection, const char *url, const struc
     };
     connection->pg = PQconnectStartParams(keywords, values, 1);
     if (!connection->pg || PQstatus(connection->pg) == CONNECTION_BAD) {
-        servers_add_problem(problem, url,
+        servers_add_problem(problem, url, servers->hosts[connection->server],
                             connection->pg ? PQerrorMessage(connection->pg) : "no memory");
         return false;
     }
     PQsetNoticeReceiver(connection->pg, note_warning, connection);
     PQsetnonblocking(connection->pg, 1);
-    return await_connected(connection, url, deadline_ms, problem);
+    return await_connected(connection, url, servers->hosts[connection->server], deadline_ms,
+                           problem);
 }
 
 bool connection_open(struct connection *connection, const char *url, const char *setup,

@@ -17,9 +17,15 @@ static bool is_secret(const char *url, const char *text, size_t length)
            memmem(password + 1, (size_t)(host - password - 1), text, length);
 }
 
-void servers_add_problem(char problem[STORE_ERROR_SIZE], const char *url, const char *text)
+void servers_add_problem(char problem[STORE_ERROR_SIZE], const char *url, const char *server,
+                         const char *text)
 {
+    char line[STORE_ERROR_SIZE];
     size_t used = strlen(problem);
+    if (server) {
+        snprintf(line, sizeof(line), "\"%s\": %s", server, text);
+        text = line;
+    }
     const char *end = text + strcspn(text, "\n");
     if (used > 0)
         used += (size_t)snprintf(problem + used, STORE_ERROR_SIZE - used, "; ");
@@ -75,6 +81,10 @@ static void take(struct servers *servers, const PQconninfoOption *options)
     strcpy(port_text, ports);
     split(servers->text, servers->hosts, &servers->count);
     split(port_text, servers->ports, &port_count);
+    for (int i = 0; i < port_count && *ports != '\0'; i++) {
+        if (*servers->ports[i] == '\0')
+            servers->ports[i] = "5432"; /* of a list: libpq would not take it for one */
+    }
     for (int i = port_count; i < servers->count; i++)
         servers->ports[i] = servers->ports[0];
     if (has_empty(servers->hosts, servers->count) ||
@@ -92,7 +102,7 @@ bool servers_read(struct servers *servers, const char *url, char problem[STORE_E
     if (options)
         take(servers, options);
     else
-        servers_add_problem(problem, url, error ? error : "no memory");
+        servers_add_problem(problem, url, NULL, error ? error : "no memory");
     PQfreemem(error);
     PQconninfoFree(options);
     return options;

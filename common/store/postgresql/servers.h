@@ -20,7 +20,9 @@ struct servers {
 MUST_CHECK bool servers_read(struct servers *servers, const char *url,
                              char problem[STORE_ERROR_SIZE]);
 
-/* Appends libpq's `text`, its first line, to the problem. What it quotes of the URL's password is left out. */
-void servers_add_problem(char problem[STORE_ERROR_SIZE], const char *url, const char *text);
+/* Appends libpq's `text`, its first line, to the problem; `server`: of which of several, or NULL. What it quotes of the URL's
+   password is left out. */
+void servers_add_problem(char problem[STORE_ERROR_SIZE], const char *url, const char *server,
+                         const char *text);
 
 #endif
