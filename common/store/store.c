@@ -141,7 +141,10 @@ int64_t store_backoff_ms(unsigned failures, double jitter)
 bool store_listen(struct store *store,
                   void (*notified)(void *context, unsigned topics, bool same_node), void *context)
 {
-    return !store->backend->listen || store->backend->listen(store->database, notified, context);
+    if (store->backend->listen)
+        return store->backend->listen(store->database, notified, context);
+    METRICS_SET(store->options.metrics, node_listening, 1);
+    return true;
 }
 
 bool store_set_guard(struct store *store, bool on, char problem[STORE_ERROR_SIZE])

@@ -108,6 +108,7 @@ def test_a_message_reaches_a_phone_of_the_other_node_at_once_also_when_the_doorb
                             " WHERE datname = 'sms' AND application_name = 'sms-gateway doorbell'")[0][0]
         assert ended >= 4  # an API and a broker of each node
     assert [frame["message"] for frame in phone.received] == ["first", "then", "again"]
+    wait_for(lambda: second.api.get("/metrics").text.count('sms_gateway_node_listening{process="ws-broker"} 1\n'), "the broker to listen again")
     phone.close()
 
 

@@ -36,6 +36,7 @@ struct bell {
     atomic_bool stopping;
     void (*notified)(void *context, unsigned topics, bool same_node); /* NULL: nobody listens */
     void *context;
+    struct metrics *metrics; /* or NULL */
 
     pthread_mutex_t lock;
     bool started; /* under lock */
@@ -72,13 +73,16 @@ static void connect_bell(struct bell *bell, int64_t deadline_ms)
     bell->is_away = false;
     bell->pause_ms = FIRST_PAUSE_MS;
     bell->check_at_ms = now_ms + CHECK_INTERVAL_MS;
-    if (bell->notified) /* listening first, then looking */
-        bell->notified(bell->context, STORE_TOPICS, false);
+    if (!bell->notified)
+        return;
+    METRICS_SET(bell->metrics, node_listening, 1);
+    bell->notified(bell->context, STORE_TOPICS, false); /* listening first, then looking */
 }
 
 static void lose(struct bell *bell)
 {
     connection_close(&bell->connection);
+    METRICS_SET(bell->metrics, node_listening, 0);
     bell->connect_at_ms = 0;
 }
 
@@ -239,6 +243,7 @@ struct bell *bell_new(const char *url, const struct store_options *options, int6
     bell->url = url;
     bell->node = options->node ? options->node : "";
     bell->writer_id = writer_id;
+    bell->metrics = options->metrics;
     bell->pause_ms = FIRST_PAUSE_MS;
     bell->connection.timeout_ms = (int)options->timeout_ms;
     return bell;
