@@ -35,8 +35,8 @@ API, STORE, BROKER, HANDSHAKE, SCRIPTS, PHONE = "api-fcgi", "store", "broker", "
 MUTATIONS = [
     # ---- PostgreSQL ----
     Mutation("standby-needed", STORE, "where a standby is needed, a transaction fails once its commit would wait for none",
-             "common/store/postgresql/statements.def", "\" AND (\" WAITS_FOR_STANDBY \" OR NOT :needs_standby::boolean)\"",
-             "\" AND (TRUE OR NOT :needs_standby::boolean)\"",
+             "common/store/postgresql/statements.def", "\" AND (\" WAITS_FOR_STANDBY \" OR NOT :needs_standby::boolean)",
+             "\" AND (TRUE OR NOT :needs_standby::boolean)",
              ("integration/test_postgresql_standby.py::test_a_setting_that_is_changed_while_it_runs_is_noticed_at_once",)),
     Mutation("silent-server", STORE, "a server that does not answer does not hide the next of the URL",
              "common/store/postgresql/servers.c", "    if (!strchr(hosts, ',') ||", "    if (strchr(hosts, ',') ||",
@@ -482,8 +482,8 @@ MUTATIONS = [
              unit("test_store_brokers", "a_broker_that_was_ended_claims_nothing_and_learns_it")),
     Mutation("superseded-is-told", STORE, "a broker is told that its phone has moved to another one",
              "common/store/verbs/devices.c",
-             "        !message_id_equal(&before.broker, &connect->broker))\n",
-             "        before.epoch < 0)\n",
+             "                                  !message_id_equal(&before.broker, &connect->broker);\n",
+             "                                  before.epoch < 0;\n",
              unit("test_store_brokers", "a_broker_finds_its_superseded_connections_until_they_have_ended")),
     Mutation("lost-lease", STORE, "a broker that was ended learns it when it goes on",
              "common/store/verbs/brokers.c", "    lease->lost = lease->renews;\n", "    lease->lost = false;\n",
