@@ -60,6 +60,8 @@ class Copy:
         for test in tests:
             program = unit_program(test)
             targets.add(f"build/tests/{program}" if program else "programs")
+            if "postgresql" in test:
+                targets.add("postgresql")
             if test.startswith("test_simulation.py"):
                 targets.add("build/simulation")
         made = subprocess.run(["make", *sorted(targets)], cwd=self.root, text=True, env=ENVIRONMENT,
