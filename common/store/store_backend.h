@@ -9,6 +9,7 @@
 #define COMMON_STORE_STORE_BACKEND_H
 
 #include "common/store/copy_side.h"
+#include "common/store/settle.h"
 #include "common/store/store.h"
 
 /* Each backend completes these two with what it needs. */
@@ -185,6 +186,9 @@ struct store_backend {
                                   struct store_statistics *statistics);
 
     const struct copy_side *copy_side; /* NULL: it cannot be copied */
+    /* As store_settle, or NULL. */
+    enum error (*settle)(const char *url, bool keep, struct store_settled *settled,
+                         char problem[STORE_ERROR_SIZE]);
 };
 
 /* The topics of a write that has succeeded, but for messages that it has returned to the queue. */

@@ -1,7 +1,8 @@
-/* sms-gateway database: checks, creates, migrates, copies, downgrades and compacts the database. */
+/* sms-gateway database: checks, creates, migrates, copies, settles, downgrades and compacts the database. */
 #include "common/base/terminal.h"
 #include "common/process/database_url.h"
 #include "common/process/program.h"
+#include "common/store/settle.h"
 #include "common/store/sqlite/database_file.h"
 #include "deploy/cli/command.h"
 #include "deploy/cli/content.h"
@@ -72,6 +73,41 @@ static int migrate(struct store *store, const struct command *command)
         json_end_object(command->json);
     } else {
         terminal_print(stdout, "%s has a schema that this version works with.\n", shown);
+    }
+    return EXIT_SUCCESS;
+}
+
+/* ---- settle ---- */
+
+static const struct command_option settle_options[] = {
+    {.name = "keep",
+     .meaning =
+         "leave messages as they are: the database has moved to another place, and no gateway "
+         "has run on it since it was dumped"},
+    {0},
+};
+
+static int settle(struct store *store, const struct command *command)
+{
+    char problem[STORE_ERROR_SIZE];
+    struct store_settled settled;
+    bool keep = command_option(command, "keep");
+    (void)store;
+    if (store_settle(database_dsn(&command->settings), keep, &settled, problem) != ERROR_NONE)
+        return command_fail(command, "%s", problem);
+    if (command->json) {
+        json_begin_object(command->json, NULL);
+        json_put_integer(command->json, "now_unknown", settled.unknown);
+        json_end_object(command->json);
+    } else if (keep) {
+        puts("The database is taken for what it is; no message was changed.");
+    } else {
+        printf("%" PRId64
+               " unfinished messages are now unknown, because they may have been sent since the "
+               "backup; `sms-gateway messages resend ID --accept-duplicate` sends one again.\n",
+               settled.unknown);
+        puts("API keys and device tokens are those of the backup: revoke again any that were "
+             "revoked since.");
     }
     return EXIT_SUCCESS;
 }
@@ -179,6 +215,14 @@ static const struct command_action actions[] = {
      .without_store = true,
      .as_caller = true,
      .run = database_copy},
+    {.name = "settle",
+     .meaning =
+         "after a PostgreSQL database was restored: make every message unknown that was queued or "
+         "in flight in it, with the error code `restored`, as `restore` does with a file. The "
+         "gateway must be stopped, on every node",
+     .options = settle_options,
+     .without_store = true,
+     .run = settle},
     {.name = "downgrade",
      .meaning = "take the schema back to an older version, for an older gateway. No message is "
                 "lost. The gateway must be stopped",
@@ -203,6 +247,6 @@ static const struct command_action actions[] = {
 
 const struct command_family database_commands = {
     .name = "database",
-    .purpose = "check, migrate, copy, compact, downgrade or guard the database",
+    .purpose = "check, migrate, copy, settle, compact, downgrade or guard the database",
     .actions = actions,
 };

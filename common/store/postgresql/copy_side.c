@@ -6,9 +6,8 @@
 #include "common/base/log.h"
 #include "common/store/copy.h"
 #include "common/store/copy_tables.h"
-#include "common/store/postgresql/connection.h"
-#include "common/store/postgresql/durability.h"
-#include "common/store/postgresql/role_lock.h"
+#include "common/store/postgresql/exclusive.h"
+#include "common/store/postgresql/server_origin.h"
 #include "common/store/postgresql/server_schema.h"
 #include "common/store/postgresql/value.h"
 
@@ -20,25 +19,16 @@
 
 enum {
     SQL_SIZE = 16384,
-    CONNECT_MS = 10000,
-    ANSWER_MS = 6 * 3600 *
-                1000, /* an index of a large table, and a commit that waits for a standby */
     FIND_OUT_MS = 60000,
     PIECE_BYTES = 256 * 1024,
     ROWS_AT_ONCE = 1000,
 };
 
-#define ROLE "sms-gateway database copy"
-#define SETUP                                                                                      \
-    "SET statement_timeout = 0; SET lock_timeout = '3s'; SET idle_in_transaction_session_timeout"  \
-    " = 0; SET standard_conforming_strings = on; SET maintenance_work_mem = '128MB';"              \
-    " SET client_min_messages = warning"
-
 struct copy_end {
     enum copy_role role;
     struct copy_failure *failure;
     char *url;
-    struct connection connection;
+    struct exclusive database;
     /* Reading */
     PGresult *rows;
     int row;
@@ -51,93 +41,32 @@ struct copy_end {
 
 static bool fail(struct copy_end *end)
 {
-    if (end->failure->error == ERROR_NONE)
-        end->failure->error = ERROR_STORE_UNAVAILABLE;
-    return false;
+    return exclusive_fail(&end->database);
 }
 
 /* NULL after an error. */
 static PGresult *query(struct copy_end *end, const char *sql)
 {
-    PGresult *result = connection_query(&end->connection, sql, end->failure->problem);
-    if (!result)
-        fail(end);
-    return result;
+    return exclusive_query(&end->database, sql);
 }
 
 static bool run(struct copy_end *end, const char *sql)
 {
-    PGresult *result = query(end, sql);
-    PQclear(result);
-    return result;
+    return exclusive_run(&end->database, sql);
 }
 
 static bool read_number(struct copy_end *end, const char *sql, int64_t *number)
 {
-    PGresult *result = query(end, sql);
-    if (result && PQntuples(result) == 1)
-        *number = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
-    PQclear(result);
-    return result;
+    return exclusive_read_number(&end->database, sql, number);
 }
 
 /* ---- Opening ---- */
-
-static bool connect_end(struct copy_end *end)
-{
-    char name[ROLE_NAME_SIZE], setup[sizeof(SETUP) + ROLE_NAME_SIZE + 64];
-    role_name_write(ROLE, name);
-    snprintf(setup, sizeof(setup), SETUP "; SET application_name = '%s'", name);
-    end->connection.timeout_ms = ANSWER_MS;
-    return connection_open(&end->connection, end->url, setup, clock_monotonic_ms() + CONNECT_MS,
-                           end->failure->problem) ||
-           fail(end);
-}
-
-/* A gateway holds the locks of its roles (role_lock.c). */
-static bool refuse_gateways(struct copy_end *end)
-{
-    PGresult *result = query(
-        end, "SELECT string_agg(DISTINCT a.application_name, ', ') FROM pg_locks l"
-             " JOIN pg_stat_activity a USING (pid) WHERE l.locktype = 'advisory' AND l.granted"
-             " AND l.classid = 72362 AND l.objsubid = 2 AND l.database ="
-             " (SELECT oid FROM pg_database WHERE datname = current_database())");
-    bool free = result && PQgetisnull(result, 0, 0);
-    if (result && !free)
-        copy_fail(end->failure, ERROR_STORE_BUSY,
-                  "a gateway uses it: stop it first, on every node: %.300s",
-                  PQgetvalue(result, 0, 0));
-    PQclear(result);
-    return free;
-}
-
-/* Against what is no gateway, and has been waiting to write. */
-static bool lock_tables(struct copy_end *end)
-{
-    char sql[SQL_SIZE] = "LOCK TABLE ";
-    struct copy_columns tables = {0};
-    if (!postgresql_copy_side.list_tables(end, &tables))
-        return false;
-    for (size_t i = 0; i < tables.count; i++)
-        snprintf(sql + strlen(sql), sizeof(sql) - strlen(sql), "%s\"%s\"", i ? ", " : "",
-                 tables.names[i]);
-    snprintf(sql + strlen(sql), sizeof(sql) - strlen(sql), " IN %s MODE",
-             end->role == COPY_SOURCE ? "EXCLUSIVE" : "ACCESS EXCLUSIVE");
-    if (run(end, sql))
-        return true;
-    if (strstr(end->failure->problem, "lock timeout")) {
-        end->failure->error = ERROR_STORE_BUSY;
-        snprintf(end->failure->problem, STORE_ERROR_SIZE,
-                 "another session uses its tables; pg_stat_activity tells which");
-    }
-    return false;
-}
 
 /* The name of a table that has rows, or "". */
 static bool find_rows(struct copy_end *end, char table[COPY_NAME_SIZE])
 {
     struct copy_columns tables = {0};
-    bool good = postgresql_copy_side.list_tables(end, &tables);
+    bool good = exclusive_list_tables(&end->database, &tables);
     *table = '\0';
     for (size_t i = 0; good && i < tables.count && !*table; i++) {
         char sql[160];
@@ -179,21 +108,6 @@ static bool drop_indexes(struct copy_end *end)
     return end->indexes && run(end, sql);
 }
 
-/* With the lock of the schema until the end of the transaction. */
-static bool begin(struct copy_end *end)
-{
-    struct connection *connection = &end->connection;
-    char name[ROLE_NAME_SIZE], *problem = end->failure->problem;
-    int64_t faults = -1;
-    role_name_write(ROLE, name);
-    return (durability_check(connection, false, &faults, problem) &&
-            server_schema_migrate(connection, &server_schema_of_gateway, name,
-                                  end->role == COPY_SOURCE, problem) &&
-            server_schema_begin(connection, problem) &&
-            !server_schema_is_copied(connection, problem)) ||
-           fail(end);
-}
-
 static void close_end(struct copy_end *end)
 {
     if (!end)
@@ -201,7 +115,7 @@ static void close_end(struct copy_end *end)
     PQclear(end->rows);
     PQclear(end->indexes);
     buffer_fini(&end->piece);
-    connection_close(&end->connection); /* which undoes the transaction */
+    connection_close(&end->database.connection); /* which undoes the transaction */
     free(end->url);
     free(end);
 }
@@ -217,7 +131,12 @@ static bool open_end(const char *location, enum copy_role role, struct copy_fail
     end->failure = failure;
     end->url = strdup(location);
     buffer_init(&end->piece, 256 << 20);
-    return end->url && connect_end(end) && begin(end) && refuse_gateways(end) && lock_tables(end) &&
+    end->database = (struct exclusive){
+        .url = end->url, .purpose = "sms-gateway database copy", .failure = failure};
+    return end->url &&
+           exclusive_open(&end->database,
+                          role == COPY_SOURCE ? EXCLUSIVE_CHANGE : EXCLUSIVE_FILL) &&
+           (server_origin_check(&end->database.connection, failure->problem) || fail(end)) &&
            (role == COPY_SOURCE || (check_empty(end) && drop_indexes(end)));
 }
 
@@ -225,14 +144,7 @@ static bool open_end(const char *location, enum copy_role role, struct copy_fail
 
 static bool list_tables(struct copy_end *end, struct copy_columns *names)
 {
-    PGresult *result = query(end, "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p')"
-                                  " AND relnamespace = current_schema()::regnamespace"
-                                  " ORDER BY relname");
-    names->count = 0;
-    for (int i = 0; result && i < PQntuples(result) && names->count < COPY_MAX_COLUMNS; i++)
-        snprintf(names->names[names->count++], COPY_NAME_SIZE, "%s", PQgetvalue(result, i, 0));
-    PQclear(result);
-    return result;
+    return exclusive_list_tables(&end->database, names);
 }
 
 /* A result without rows that has the columns. */
@@ -323,8 +235,9 @@ static bool read_row(struct copy_end *end, struct copy_value values[], bool *mor
 
 static bool flush(struct copy_end *end)
 {
-    bool good = !end->piece.failed && connection_copy_put(&end->connection, end->piece.data,
-                                                          end->piece.length, end->failure->problem);
+    bool good = !end->piece.failed &&
+                connection_copy_put(&end->database.connection, end->piece.data, end->piece.length,
+                                    end->failure->problem);
     if (end->piece.failed)
         return copy_fail(end->failure, ERROR_INTERNAL, "no memory");
     buffer_clear(&end->piece);
@@ -364,7 +277,8 @@ static bool begin_write(struct copy_end *end, const char *table, const struct co
     add_word(&end->piece, 0); /* flags */
     add_word(&end->piece, 0); /* no more of a head */
     return result &&
-           (connection_copy_begin(&end->connection, sql, end->failure->problem) || fail(end));
+           (connection_copy_begin(&end->database.connection, sql, end->failure->problem) ||
+            fail(end));
 }
 
 static struct value as_value(const struct copy_value *value)
@@ -403,7 +317,7 @@ static bool end_write(struct copy_end *end)
 {
     add_short(&end->piece, -1);
     return flush(end) &&
-           (connection_copy_end(&end->connection, end->failure->problem) || fail(end));
+           (connection_copy_end(&end->database.connection, end->failure->problem) || fail(end));
 }
 
 /* The numbers of the next rows are greater than all that were copied. */
@@ -450,7 +364,8 @@ static bool find_out(struct copy_end *end)
     snprintf(reason, sizeof(reason), "%s", end->failure->problem);
     while (clock_monotonic_ms() < deadline_ms) {
         end->failure->error = ERROR_NONE;
-        if (connect_end(end) && server_schema_begin(&end->connection, end->failure->problem) &&
+        if (exclusive_connect(&end->database) &&
+            server_schema_begin(&end->database.connection, end->failure->problem) &&
             find_rows(end, table)) {
             snprintf(end->failure->problem, STORE_ERROR_SIZE, "%s", *table ? "" : reason);
             end->failure->error = *table ? ERROR_NONE : ERROR_STORE_UNAVAILABLE;
@@ -468,11 +383,11 @@ static bool find_out(struct copy_end *end)
 
 static bool commit(struct copy_end *end)
 {
-    end->connection.is_warned = false;
-    PGresult *result = connection_query(&end->connection, "COMMIT", end->failure->problem);
+    end->database.connection.is_warned = false;
+    PGresult *result = connection_query(&end->database.connection, "COMMIT", end->failure->problem);
     bool good = result && strcmp(PQcmdStatus(result), "COMMIT") == 0;
     PQclear(result);
-    if (good && end->connection.is_warned)
+    if (good && end->database.connection.is_warned)
         log_warning("the copy has not reached the standby yet");
     return good || find_out(end);
 }
@@ -482,7 +397,7 @@ static bool set_aside(struct copy_end *end, const char *name, char *kept)
 {
     char sql[2 * STORE_COPY_PLACE_SIZE + 256];
     postgresql_copy_side.name(end, kept);
-    char *quoted = PQescapeLiteral(end->connection.pg, name, strlen(name));
+    char *quoted = PQescapeLiteral(end->database.connection.pg, name, strlen(name));
     snprintf(sql, sizeof(sql),
              "UPDATE schema_version SET copied_to = %s; DELETE FROM writer; COMMIT",
              quoted ? quoted : "''");
@@ -497,7 +412,7 @@ static bool take_back(struct copy_end *end)
 
 static void name(const struct copy_end *end, char *text)
 {
-    const PGconn *pg = end->connection.pg;
+    const PGconn *pg = end->database.connection.pg;
     snprintf(text, STORE_COPY_PLACE_SIZE, "the database %s on %s:%s", PQdb(pg), PQhost(pg),
              PQport(pg));
 }

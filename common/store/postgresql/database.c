@@ -12,7 +12,9 @@
 #include "common/store/postgresql/preload.h"
 #include "common/store/postgresql/role_lock.h"
 #include "common/store/postgresql/server_clock.h"
+#include "common/store/postgresql/server_origin.h"
 #include "common/store/postgresql/server_schema.h"
+#include "common/store/postgresql/settle.h"
 #include "common/store/sql/queries.h"
 
 #include <stdio.h>
@@ -87,7 +89,8 @@ static bool connect_writer(struct store_database *database, int64_t deadline_ms,
     handle->connection.is_warned = false;
     if (server_clock_ask(&handle->connection, problem) &&
         connection_begin_pipeline(&handle->connection) &&
-        open_epoch(database, committed) == ERROR_NONE && !handle->connection.is_warned)
+        open_epoch(database, committed) == ERROR_NONE && !handle->connection.is_warned &&
+        (*committed >= database->batch || server_origin_note_lost(handle)))
         return true;
     connection_close(&handle->connection);
     return false;
@@ -156,7 +159,8 @@ static bool open_writer(struct store_database *database, char problem[STORE_ERRO
         !is_durable(database, problem) ||
         !server_schema_migrate(connection, &server_schema_of_gateway, process,
                                database->options->must_exist, problem) ||
-        server_schema_is_copied(connection, problem) || !server_clock_ask(connection, problem))
+        server_schema_is_copied(connection, problem) || !server_origin_check(connection, problem) ||
+        !server_clock_ask(connection, problem))
         return false;
     snprintf(problem, STORE_ERROR_SIZE, "it does not take the gateway's statements");
     return connection_begin_pipeline(connection) && add_writer(database) &&
@@ -502,12 +506,6 @@ static const struct store_transition *transitions(const struct store_database *d
     return database->transaction.transitions;
 }
 
-void handle_read_space(struct handle *handle, struct store_statistics *statistics)
-{
-    (void)!statement_read_integer(handle, statement_get(handle, READ_DATABASE_BYTES),
-                                  &statistics->database_bytes);
-}
-
 const struct store_backend store_backend_postgresql = {
     .name = "postgresql",
     .open = open_database,
@@ -522,4 +520,5 @@ const struct store_backend store_backend_postgresql = {
     .close_reader = reader_close,
     SQL_QUERIES,
     .copy_side = &postgresql_copy_side,
+    .settle = postgresql_settle,
 };

@@ -10,6 +10,7 @@ CREATE TABLE schema_version (
     only_row        integer PRIMARY KEY CHECK (only_row = 1),
     version         integer NOT NULL,
     compatible_from integer NOT NULL CHECK (compatible_from BETWEEN 1 AND version),
+    origin          text,            -- which database of which server it is: server_origin.h
     copied_to       text             -- what all of it was copied to: no gateway uses it any more
 );
 INSERT INTO schema_version (only_row, version, compatible_from) VALUES (1, 1, 1);
