@@ -84,7 +84,8 @@ TEST_PROGRAMS := $(addprefix $(OUT)/tests/,$(if $(filter thread,$(SANITIZE)), \
                      $(UNIT_TESTS_OF_THREADS:%=test_%),$(notdir $(UNIT_TESTS:.c=)))) \
                  $(if $(filter thread,$(SANITIZE)),,$(OUT)/simulation)
 FUZZ_PROGRAMS := $(patsubst tests/fuzz/%.c,$(OUT)/tests/%,$(FUZZ_TARGETS))
-BENCH_PROGRAMS := $(addprefix build/bench/,bench-load bench-constant bench-echo bench-rows bench-fanout bench-receiver bench-curl bench-fill)
+BENCH_PROGRAMS := $(addprefix build/bench/,bench-load bench-constant bench-echo bench-rows bench-libpq bench-store bench-fanout bench-receiver \
+                  bench-curl bench-fill)
 # What tests preload into the programs of the release build.
 PRELOADS := $(patsubst tests/torture/preload/%.c,build/tests/%.so,$(wildcard tests/torture/preload/*.c))
 
@@ -166,6 +167,9 @@ build/bench/bench-load: $(call objects,$(BENCH_LOAD))
 build/bench/bench-constant: $(OUT)/obj/tests/bench/ceilings/constant.o
 build/bench/bench-echo: $(OUT)/obj/tests/bench/ceilings/echo.o
 build/bench/bench-rows: $(OUT)/obj/tests/bench/ceilings/rows.o $(OUT)/libcommon.a
+build/bench/bench-libpq: $(OUT)/obj/tests/bench/ceilings/libpq.o $(OUT)/postgresql/common/store/postgresql/value.o $(OUT)/libcommon.a
+$(OUT)/obj/tests/bench/ceilings/libpq.o: CPPFLAGS += -I/usr/include/postgresql
+build/bench/bench-store: $(OUT)/obj/tests/bench/store.o $(OUT)/libcommon.a
 build/bench/bench-fanout: $(OUT)/obj/tests/bench/ceilings/fanout.o
 build/bench/bench-receiver: $(OUT)/obj/tests/bench/ceilings/receiver.o
 build/bench/bench-curl: $(OUT)/obj/tests/bench/ceilings/curl.o
@@ -173,7 +177,7 @@ build/bench/bench-fill: $(OUT)/obj/tests/bench/fill.o $(OUT)/libcommon.a
 $(BENCH_PROGRAMS):
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lfcgi -lwebsockets -lcurl $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lfcgi -lwebsockets -lcurl -lpq $(LDLIBS)
 
 $(PRELOADS): build/tests/%.so: tests/torture/preload/%.c
 build/bench/slow-sync.so: tests/bench/slow_sync.c
@@ -391,10 +395,10 @@ fuzz-dependencies:
 # BENCH="posts reads" measures some.
 BENCH ?=
 bench: bench-dependencies
-	@$(MAKE) $(JOBS) all bench-programs
+	@$(MAKE) $(JOBS) all postgresql bench-programs
 	@$(PYTHON) tests/bench/run.py $(BENCH)
 bench-quick: bench-dependencies
-	@$(MAKE) $(JOBS) all bench-programs
+	@$(MAKE) $(JOBS) all postgresql bench-programs
 	@$(PYTHON) tests/bench/run.py --quick $(BENCH)
 bench-dependencies:
 	@deploy/dependencies.sh bench

@@ -19,7 +19,7 @@ deb_packages=("${run_packages[@]}" build-essential debhelper dpkg-dev libpq-dev 
 deploy_packages=("${deb_packages[@]}" debootstrap systemd-container python3-pytest python3-requests python3-websockets
     python3-jsonschema)
 fuzz_packages=("${run_packages[@]}" clang libclang-rt-14-dev)
-bench_packages=("${run_packages[@]}" python3-requests python3-jsonschema python3-matplotlib python3-selenium chromium chromium-driver)
+bench_packages=("${run_packages[@]}" postgresql libpq-dev python3-requests python3-jsonschema python3-matplotlib python3-selenium chromium chromium-driver)
 lint_packages=(clang clang-format shellcheck)
 
 case "${1:-}" in

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.gateway import ROOT
+from harness.postgresql import query
 from harness.waiting import wait_for
 
 sys.path.insert(0, str(ROOT / "tests" / "bench"))
@@ -16,6 +17,7 @@ from ceilings import Ceilings, bare_rows
 from databases import Databases
 from figure import Figures
 from polled import register
+from postgresql import AN_ID, BenchServer, bare_libpq, store_alone
 from processes import CpuMeter, Load, run_load
 import report
 import streams
@@ -123,6 +125,19 @@ def test_the_ceilings_answer(tmp_path):
     rows = bare_rows(tmp_path, 4, 0.1)
     count, = sqlite3.connect(tmp_path / "rows.db").execute("SELECT count(*) FROM message")
     assert count[0] > 0 and count[0] % 4 == 0 and rows["rows_per_second"] > 0
+
+
+def test_the_ceilings_of_postgresql_answer(short_path):
+    ids = short_path / "ids"
+    with BenchServer(short_path) as server:
+        url = server.new_database()
+        assert bare_libpq(url, "unnest", 4, 0.1) > 0 and bare_libpq(url, "copy", 4, 0.1) > 0
+        stored = store_alone(url, "enqueue", 8, 0.2)
+        assert stored["per_second"] > 0 and stored["p99_ms"] >= stored["p50_ms"] > 0
+        count, an_id = query(url, f"SELECT count(*), min({AN_ID}) FROM message")[0]
+        assert count >= 0.2 * stored["per_second"] - 8
+        ids.write_text(an_id + "\n")
+        assert store_alone(url, "find", 2, 0.1, ids)["per_second"] > 0 and bare_libpq(url, "lookup", 2, 0.1) > 0
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ import endurance
 import flow
 import machine
 import polled
+import postgresql
 import report
 import streams
 import webhooks
@@ -32,7 +33,7 @@ MEASUREMENTS = [answers.posts, flow.backlog, flow.live, flow.incoming, flow.besi
                 endurance.restart, endurance.purge, answers.concurrency, answers.slow_disks, answers.limits,
                 answers.keys, answers.batches, answers.beside_batches, endurance.scheduled,
                 answers.writes_by_size, answers.reads, flow.crowd, webhooks.deliveries, webhooks.beside_webhook,
-                streams.stream, dashboard.dashboard, endurance.soak]
+                streams.stream, dashboard.dashboard, *postgresql.MEASUREMENTS, endurance.soak]
 
 LONG = {"seconds": 5, "rounds": 5, "messages": 50000, "rows": [10 ** 4, 10 ** 5, 10 ** 6, 10 ** 7],
         "phones": [100, 1000, 10000, 19000], "followers": 1000, "waiting": 5000, "rest_seconds": 25, "soak_seconds": 600,

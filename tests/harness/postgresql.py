@@ -45,7 +45,7 @@ class Server:
     """Until it is stopped."""
 
     address = None  # and port, where it listens beside its socket
-    wrap = ()       # before the commands that start it, of root
+    wrap = ()       # before the commands that start it
 
     @property
     def port(self):
@@ -70,8 +70,9 @@ class Server:
     def _run(self, program, *arguments):
         identity = {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []} if self.user else {}
         command = [programs() / program, *arguments]
-        if self.wrap and self.user:
-            command = [*self.wrap, "setpriv", f"--reuid={self.user.pw_uid}", f"--regid={self.user.pw_gid}", "--clear-groups", *command]
+        if self.wrap:
+            drop = ["setpriv", f"--reuid={self.user.pw_uid}", f"--regid={self.user.pw_gid}", "--clear-groups"] if self.user else []
+            command = [*self.wrap, *drop, *command]
             identity = {}
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.folder,
                        env=os.environ | {"HOME": str(self.folder)}, **identity)

@@ -9,6 +9,7 @@ First the named tests run as everything is, and must pass.
 """
 
 import argparse
+import contextlib
 import os
 import re
 import shutil
@@ -21,6 +22,8 @@ from pathlib import Path
 from table import MUTATIONS, Mutation  # noqa: F401
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+from harness.postgresql import Server
 BUILT = ("obj", "gen", "tests", "site", "man", "completion")  # of the release build
 PROGRAMS = ("api-fcgi", "ws-broker", "webhook-sender", "sms-gateway", "phone-sim")
 # A test of a broken rule often waits for what never happens: not as long as for a slow machine.
@@ -34,6 +37,22 @@ def unit_program(test):
     """"unit/test_pace.c::name": test_pace; of any other test None."""
     found = re.match(r"(?:unit|store/\w+)/(test_\w+)\.c::", test)
     return found and found.group(1)
+
+
+def is_of_postgresql(test):
+    return test.startswith("store/postgresql/")
+
+
+@contextlib.contextmanager
+def unit_environment(test):
+    if not is_of_postgresql(test):
+        yield os.environ
+        return
+    server = Server()
+    try:
+        yield os.environ | {"STORE_DSN": server.dsn}
+    finally:
+        server.stop()
 
 
 class Copy:
@@ -79,8 +98,9 @@ class Copy:
         if name not in subprocess.check_output([program, "--list"], text=True).split():
             raise RuntimeError(f"there is no test {test}")
         try:
-            done = subprocess.run([program, name], cwd=self.root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                  timeout=UNIT_LIMIT_SECONDS, check=False)
+            with unit_environment(test) as environment:
+                done = subprocess.run([program, name], cwd=self.root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                      timeout=UNIT_LIMIT_SECONDS, check=False, env=environment)
         except subprocess.TimeoutExpired:
             return True
         return done.returncode != 0

@@ -42,6 +42,14 @@ MUTATIONS = [
              "common/store/postgresql/servers.c", "    if (!strchr(hosts, ',') ||", "    if (strchr(hosts, ',') ||",
              ("integration/test_postgresql_standby.py::test_a_server_that_does_not_answer_does_not_hide_the_primary",)),
 
+    Mutation("claims-below-the-mark", STORE, "a claim that finds too little where the last one began looks from the beginning of the queue",
+             "common/store/postgresql/message_cache.c", "    if (error == ERROR_NONE && *count < limit && mark->seq != 0) {",
+             "    if (error == ERROR_NONE && *count > limit && mark->seq != 0) {",
+             unit("test_postgresql_writers", "a_claim_that_would_find_too_little_finds_what_is_older")),
+    Mutation("claims-from-the-beginning", STORE, "what appears before the place where claims begin is claimed within a second",
+             "common/store/postgresql/claim_mark.c", "    if (mark->seq == 0 || !is_recent)", "    if (mark->seq == 0)",
+             unit("test_postgresql_writers", "claims_begin_where_the_last_one_began_and_now_and_then_at_the_oldest")),
+
     # ---- polled devices ----
     Mutation("polled-registration", STORE, "a new registration of a phone is listed nothing of the one before",
              "common/store/verbs/polled.c", "    if (!message_id_equal(&row->journal, &state->poll->holder.journal))\n",

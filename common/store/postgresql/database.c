@@ -229,6 +229,7 @@ static enum error begin(struct store_database *database)
     message_cache_clear(&database->messages);
     database->waiting_count = 0;
     transaction_reset(&database->transaction, database->options->wall_ms());
+    claim_mark_begin(&database->claim_mark, database->transaction.now_ms);
     enum error error = run(database, BEGIN_WRITE);
     struct statement *fence = statement_get(handle, FENCE);
     statement_bind_integer(fence, FIELD_ID, database->writer_id);
@@ -486,6 +487,7 @@ static enum error run_batch(struct store_database *database, struct store_write 
         if (database->transaction.accepted.loaded)
             database->had_opt_outs = database->transaction.accepted.has_opt_outs;
         database->batch += !is_empty(database);
+        claim_mark_committed(&database->claim_mark, database->transaction.has_returned);
         transaction_committed(&database->transaction);
         note_topics(database, writes, count);
     }

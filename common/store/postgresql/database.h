@@ -3,6 +3,7 @@
 #define COMMON_STORE_POSTGRESQL_DATABASE_H
 
 #include "common/store/postgresql/bell.h"
+#include "common/store/postgresql/claim_mark.h"
 #include "common/store/postgresql/guard.h"
 #include "common/store/postgresql/message_cache.h"
 #include "common/store/postgresql/statement.h"
@@ -40,8 +41,9 @@ struct store_database {
     struct store_rows rows;
     struct store_transaction transaction;
     struct message_cache messages; /* of the transaction */
-    bool had_opt_outs;             /* in the last transaction with new messages */
-    int64_t writer_id, epoch;      /* the row of this writer, and how often it has connected */
+    struct claim_mark claim_mark;
+    bool had_opt_outs;        /* in the last transaction with new messages */
+    int64_t writer_id, epoch; /* the row of this writer, and how often it has connected */
     int64_t
         batch; /* of the last transaction that was begun; that of a committed one is in the row */
     int64_t

@@ -118,12 +118,12 @@ static void add_message(struct store_database *database, const struct message *m
 
 /* ---- Statements ---- */
 
-static struct statement *bind_arrays(struct store_database *database, size_t column_count,
+static struct statement *bind_arrays(struct store_database *database, enum statement_id plain,
+                                     enum statement_id with_options, size_t column_count,
                                      bool *failed)
 {
-    struct statement *insert = statement_get(&database->handle, column_count == PLAIN_COLUMNS
-                                                                    ? INSERT_MESSAGES
-                                                                    : INSERT_MESSAGES_WITH_OPTIONS);
+    struct statement *insert = statement_get(&database->handle,
+                                             column_count == PLAIN_COLUMNS ? plain : with_options);
     *failed = false;
     for (size_t i = 0; i < column_count; i++) {
         const struct buffer *array = &database->arrays[i];
@@ -139,7 +139,8 @@ enum error insert_rows_at(struct store_database *database, const struct message 
     bool failed;
     size_t column_count = begin_arrays(database, place, 1);
     add_message(database, message, place, seq);
-    struct statement *insert = bind_arrays(database, column_count, &failed);
+    struct statement *insert = bind_arrays(database, INSERT_MESSAGES, INSERT_MESSAGES_WITH_OPTIONS,
+                                           column_count, &failed);
     int64_t inserted = 0;
     enum error error = failed ? ERROR_INTERNAL
                               : statement_read_integer(&database->handle, insert, &inserted);
@@ -148,11 +149,11 @@ enum error insert_rows_at(struct store_database *database, const struct message 
 }
 
 /* Only sent: if a key is taken the transaction fails, and its second attempt is careful. */
-static enum error send_arrays(struct store_database *database, size_t column_count, size_t count)
+static enum error send_arrays(struct store_database *database, size_t column_count)
 {
     bool failed;
-    struct statement *insert = bind_arrays(database, column_count, &failed);
-    statement_bind_integer(insert, FIELD_COUNT, (int64_t)count);
+    struct statement *insert = bind_arrays(database, ADD_MESSAGES, ADD_MESSAGES_WITH_OPTIONS,
+                                           column_count, &failed);
     return failed ? ERROR_INTERNAL : statement_run(&database->handle, insert);
 }
 
@@ -176,7 +177,7 @@ enum error insert_rows_waiting(struct store_database *database)
     }
     database->waiting_count = 0;
     database->enqueue = NULL; /* its key is inserted now */
-    enum error error = send_arrays(database, column_count, count);
+    enum error error = send_arrays(database, column_count);
     for (size_t i = 0; i < count && error == ERROR_NONE; i++)
         error = insert_key_of(database, database->waiting[i]);
     return error;
@@ -190,7 +191,7 @@ enum error insert_rows_many(struct store_database *database, const struct messag
         size_t column_count = begin_arrays(database, true, count);
         for (size_t i = 0; i < count; i++)
             add_message(database, &messages[i], &places[i], message_id_seq(&messages[i].id));
-        return send_arrays(database, column_count, count);
+        return send_arrays(database, column_count);
     }
     for (size_t i = 0; i < count && error == ERROR_NONE; i++)
         error = message_rows_insert(database, &messages[i], &places[i]);

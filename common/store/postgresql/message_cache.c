@@ -96,7 +96,36 @@ static enum error assign(struct store_database *database, const struct message_r
 static enum error set_place(struct store_database *database, const struct message_row *row)
 {
     forget(&database->messages, row->seq);
+    if (!*row->place.lane) /* it may be older than what is claimed now */
+        claim_mark_reset(&database->claim_mark, database->transaction.now_ms);
     return sql_message_rows.set_place(database, row);
+}
+
+static enum error list_due_from(struct store_database *database, size_t limit,
+                                struct due_message due[], size_t *count)
+{
+    struct statement *select = statement_get(&database->handle, LIST_DUE);
+    statement_bind_integer(select, FIELD_FIRST, database->claim_mark.seq);
+    return queue_rows_read_due(database, select, limit, due, count);
+}
+
+/* Where it finds less than it may there may be more below the mark. */
+static enum error list_due(struct store_database *database, int64_t expired_at_ms, size_t limit,
+                           struct due_message due[], size_t *count)
+{
+    struct claim_mark *mark = &database->claim_mark;
+    if (expired_at_ms != 0)
+        return sql_message_rows.list_due(database, expired_at_ms, limit, due, count);
+    enum error error = list_due_from(database, limit, due, count);
+    if (error == ERROR_NONE && *count < limit && mark->seq != 0) {
+        for (size_t i = 0; i < *count; i++)
+            message_fini(&due[i].message);
+        claim_mark_reset(mark, database->transaction.now_ms);
+        error = list_due_from(database, limit, due, count);
+    }
+    if (error == ERROR_NONE)
+        claim_mark_note(mark, *count > 0 ? due[0].row.seq : 0, *count == limit);
+    return error;
 }
 
 static enum error request_cancel(struct store_database *database, const struct message_row *row)
@@ -130,6 +159,7 @@ struct message_rows message_cache_rows(void)
     rows.change = change;
     rows.assign = assign;
     rows.set_place = set_place;
+    rows.list_due = list_due;
     rows.request_cancel = request_cancel;
     rows.set_confirmed = set_confirmed;
     rows.remove = remove_message;

@@ -188,7 +188,9 @@ static void want_waited(struct store_database *database, bool is_clock_trusted)
 static void want_due(struct store_database *database, bool is_clock_trusted, size_t slot_count)
 {
     struct statement *due = get(database, is_clock_trusted ? LIST_DUE : LIST_DUE_UNEXPIRED);
-    if (!is_clock_trusted) {
+    if (is_clock_trusted) {
+        statement_bind_integer(due, FIELD_FIRST, database->claim_mark.seq);
+    } else {
         statement_bind_integer(due, FIELD_MOST, ROWS_MOST_EXPIRED);
         statement_bind_integer(due, FIELD_NOW_MS, database->transaction.now_ms);
     }

@@ -35,6 +35,8 @@ enum error insert_rows_many(struct store_database *database, const struct messag
                             const struct message_place places[], size_t count);
 
 /* queue_rows.c: what waits to be sent. See struct message_rows. */
+enum error queue_rows_read_due(struct store_database *database, struct statement *select,
+                               size_t limit, struct due_message due[], size_t *count);
 enum error queue_rows_list_due(struct store_database *database, int64_t expired_at_ms, size_t limit,
                                struct due_message due[], size_t *count);
 enum error queue_rows_find_lane(struct store_database *database, const char *after,

@@ -25,11 +25,10 @@ static struct statement *get_list(struct store_database *database, enum statemen
     return select;
 }
 
-enum error queue_rows_list_due(struct store_database *database, int64_t expired_at_ms, size_t limit,
-                               struct due_message due[], size_t *count)
+enum error queue_rows_read_due(struct store_database *database, struct statement *select,
+                               size_t limit, struct due_message due[], size_t *count)
 {
     bool row;
-    struct statement *select = get_list(database, LIST_DUE, LIST_DUE_UNEXPIRED, expired_at_ms);
     statement_bind_integer(select, FIELD_LIMIT, (int64_t)limit);
     *count = 0;
     enum error error = statement_step(&database->handle, select, &row);
@@ -40,6 +39,13 @@ enum error queue_rows_list_due(struct store_database *database, int64_t expired_
     }
     statement_reset(select);
     return error;
+}
+
+enum error queue_rows_list_due(struct store_database *database, int64_t expired_at_ms, size_t limit,
+                               struct due_message due[], size_t *count)
+{
+    struct statement *select = get_list(database, LIST_DUE, LIST_DUE_UNEXPIRED, expired_at_ms);
+    return queue_rows_read_due(database, select, limit, due, count);
 }
 
 enum error queue_rows_find_lane(struct store_database *database, const char *after,

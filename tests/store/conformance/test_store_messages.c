@@ -97,6 +97,27 @@ static void a_message_returns_from_a_device_that_never_saw_it(void **state)
     assert_consistent(fixture);
 }
 
+static void a_message_that_returns_is_the_next_however_long_the_queue_is(void **state)
+{
+    enum { MESSAGES = 6 };
+    static const char *const phones[] = {"phone-1", "phone-2"};
+    struct store_fixture *fixture = *state;
+    struct message_id ids[MESSAGES];
+    for (int i = 0; i < MESSAGES; i++)
+        ids[i] = given_message(fixture, "+1234567890", "text");
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(given_claim(fixture, phones, 2), 2);
+    struct store_write write = {.verb = STORE_RETURN_TO_QUEUE};
+    write.return_to_queue.ref.id = ids[0];
+    strcpy(write.return_to_queue.device_id, "phone-1");
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    assert_true(write.return_to_queue.changed);
+    assert_int_equal(given_claim(fixture, phones, 1), 1);
+    assert_int_equal(stored_status(fixture, &ids[0]), MESSAGE_ACCEPTED);
+    assert_int_equal(stored_status(fixture, &ids[4]), MESSAGE_QUEUED);
+    assert_consistent(fixture);
+}
+
 static void a_message_that_moved_on_is_not_returned(void **state)
 {
     struct store_fixture *fixture = *state;
@@ -504,6 +525,7 @@ UNIT_TESTS(STORE_TEST(a_queued_message_is_read_back), STORE_TEST(a_missing_messa
            STORE_TEST(an_id_is_taken_once_and_its_neighbours_are_kept),
            STORE_TEST(the_oldest_messages_are_claimed_first),
            STORE_TEST(a_message_returns_from_a_device_that_never_saw_it),
+           STORE_TEST(a_message_that_returns_is_the_next_however_long_the_queue_is),
            STORE_TEST(a_message_that_moved_on_is_not_returned),
            STORE_TEST(every_report_does_what_the_table_says),
            STORE_TEST(a_report_from_another_device_changes_nothing),

@@ -1,4 +1,5 @@
 /* Several stores that write at once. */
+#include "common/store/postgresql/claim_mark.h"
 #include "common/store/postgresql/server_clock.h"
 #include "tests/store/postgresql_fixture.h"
 #include "tests/store/store_fixture.h"
@@ -115,6 +116,67 @@ static void each_message_is_claimed_by_one_store(void **state)
     }
     assert_int_equal(claimed, MESSAGES);
     assert_consistent(fixture);
+}
+
+/* Claims the oldest that it finds, for one phone; returns the first, which the caller has no use for but to compare. */
+static struct message_id claim_some(struct store_fixture *fixture, size_t slot_count, size_t *count)
+{
+    struct store_holder slots[SLOTS] = {0};
+    struct message messages[SLOTS] = {0};
+    struct store_write write = {.verb = STORE_CLAIM};
+    for (size_t i = 0; i < slot_count; i++)
+        strcpy(slots[i].device_id, "phone");
+    write.claim.trusted_wall_ms = store_fixture_now_ms();
+    write.claim.slot_count = slot_count;
+    write.claim.slots = slots;
+    write.claim.messages = messages;
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    struct message_id first = messages[0].id;
+    *count = write.claim.message_count;
+    for (size_t i = 0; i < slot_count; i++)
+        message_fini(&messages[i]);
+    return first;
+}
+
+/* A queue, of which some are claimed, and then a message that is older than they are: of a node that was slower. */
+static struct message_id given_older_message(struct store_fixture *fixture)
+{
+    size_t count;
+    store_fixture_stop_clock_at(1700000000000);
+    struct message_id older = store_fixture_new_id();
+    store_fixture_pass_ms(100);
+    for (int i = 0; i < SLOTS; i++)
+        given_message(fixture, "+1234567890", "text");
+    claim_some(fixture, 1, &count);
+    assert_int_equal(count, 1);
+    assert_int_equal(enqueue_as(fixture, &older), ERROR_NONE);
+    return older;
+}
+
+static void claims_begin_where_the_last_one_began_and_now_and_then_at_the_oldest(void **state)
+{
+    need_postgresql();
+    size_t count;
+    struct store_fixture *fixture = *state;
+    struct message_id older = given_older_message(fixture);
+    struct message_id claimed = claim_some(fixture, 1, &count);
+    assert_false(message_id_equal(&claimed, &older));
+    store_fixture_pass_ms(CLAIM_MARK_MS);
+    claimed = claim_some(fixture, 1, &count);
+    assert_true(message_id_equal(&claimed, &older));
+}
+
+static void a_claim_that_would_find_too_little_finds_what_is_older(void **state)
+{
+    need_postgresql();
+    size_t count;
+    struct store_fixture *fixture = *state;
+    struct message_id older = given_older_message(fixture);
+    struct message_id claimed = claim_some(fixture, SLOTS, &count);
+    assert_true(message_id_equal(&claimed, &older));
+    assert_int_equal(count, SLOTS); /* one was claimed before, and one more was queued */
+    claim_some(fixture, 1, &count);
+    assert_int_equal(count, 0);
 }
 
 /* ---- Limits ---- */
@@ -239,6 +301,8 @@ static void no_event_appears_behind_one_that_was_read(void **state)
 }
 
 UNIT_TESTS(WRITERS_TEST(each_message_is_claimed_by_one_store),
+           WRITERS_TEST(claims_begin_where_the_last_one_began_and_now_and_then_at_the_oldest),
+           WRITERS_TEST(a_claim_that_would_find_too_little_finds_what_is_older),
            WRITERS_TEST(a_limit_is_exact_over_all_stores),
            WRITERS_TEST(a_key_creates_one_message_over_all_stores),
            WRITERS_TEST(no_event_appears_behind_one_that_was_read))

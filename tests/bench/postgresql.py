@@ -1,0 +1,294 @@
+"""The gateway on PostgreSQL, with a server of its own: fsync on, on the disk that is measured, on the same two cores as the gateway
+and its clients."""
+
+import contextlib
+import itertools
+import json
+import os
+import signal
+import subprocess
+import time
+
+from harness.gateway import ROOT, let_others_pass
+from harness.postgresql import Server, Snapshot, query
+from processes import PROGRAMS, BenchGateway, CpuMeter, Load, cpu_seconds, run_load
+
+POST = {"post": "/api/send-sms"}
+SETTINGS = """
+fsync = on
+full_page_writes = on
+autovacuum = on
+shared_buffers = 512MB
+max_wal_size = 4GB
+log_min_messages = warning
+"""
+SLOW_COMMIT_MS = 2
+MOST_ROWS = 10 ** 6
+AN_ID = "substr(encode(id, 'hex'), 1, 8) || '-' || substr(encode(id, 'hex'), 9, 4) || '-' || substr(encode(id, 'hex'), 13, 4) || '-'" \
+    " || substr(encode(id, 'hex'), 17, 4) || '-' || substr(encode(id, 'hex'), 21)"
+
+
+class BenchServer(Server):
+    """With the settings of production; each sync of its files takes longer where that is asked for."""
+
+    def __init__(self, parent, sync_ms=0):
+        self.parent = parent
+        self.numbers = itertools.count(1)
+        if sync_ms:
+            self.wrap = ("env", f"LD_PRELOAD={PROGRAMS}/slow-sync.so", f"SLOW_SYNC_US={sync_ms * 1000}")
+        super().__init__(SETTINGS)
+
+    def _make_folder(self):
+        super()._make_folder()
+        os.rmdir(self.folder)
+        self.folder = self.parent / "server"
+        self.folder.mkdir()
+        let_others_pass(self.folder)
+        if self.user:
+            os.chown(self.folder, self.user.pw_uid, self.user.pw_gid)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *failure):
+        self.stop()
+
+    def cpu_seconds(self):
+        """Of its processes that run."""
+        return cpu_seconds(int((self.folder / "data/postmaster.pid").read_text().split()[0]))
+
+    def log_bytes(self):
+        """Written so far, all of which a standby gets too."""
+        return query(self.dsn, "SELECT (pg_current_wal_lsn() - '0/0')::bigint")[0][0]
+
+    def new_database(self, template=None):
+        name = f"bench_{next(self.numbers)}"
+        query(self.dsn, f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else ""))
+        return self.dsn_of(name)
+
+    def filled(self, bench, **rows):
+        """The name of a database with rows of a gateway's past, for others to be copies of."""
+        source = bench.gateway(**rows)
+        url = self.new_database()
+        subprocess.run([ROOT / "build/sms-gateway", "database", "copy", "--from", f"sqlite:{source.database}", "--to", url],
+                       check=True, stdout=subprocess.DEVNULL, cwd=source.folder)
+        for statement in ("VACUUM ANALYZE", "CHECKPOINT"):
+            query(url, statement)
+        return url.split("?")[0].rsplit("/", 1)[1]
+
+
+class Node(BenchGateway):
+    """One of a database's nodes."""
+
+    def __init__(self, bench, url, name="alpha", **settings):
+        super().__init__(bench.new_folder() / "gateway", DATABASE_URL=url, NODE_NAME=name, **settings)
+
+    def start_beside(self, other):
+        """With the keys and tokens of another node."""
+        self.own_key, self.device_tokens = other.api_key(), other.device_tokens
+        return self.start()
+
+    def delivered(self):
+        return self.query("SELECT coalesce(sum(count), 0) FROM message_count WHERE status = 5")[0][0]
+
+    def wait_delivered(self, count, limit=300):
+        end = time.monotonic() + limit
+        while time.monotonic() < end:
+            if self.delivered() >= count:
+                return self.query("SELECT max(updated_at_ms) FROM message_state WHERE status = 5")[0][0] / 1000
+            time.sleep(0.05)
+        raise AssertionError(f"{count} messages were not delivered within {limit} s")
+
+
+def _program(name, *arguments):
+    return json.loads(subprocess.check_output([PROGRAMS / name, *map(str, arguments)]))
+
+
+def bare_libpq(url, way, count, seconds):
+    """Rows per second without a gateway: unnest and copy write so many a commit, lookup reads with so many connections."""
+    return _program("bench-libpq", url, way, count, seconds)["rows_per_second"]
+
+
+def store_alone(dsn, way, count, seconds, *ids):
+    """The gateway's store without HTTP: new messages of so many callers at once, or reads of so many threads."""
+    return _program("bench-store", dsn, way, count, seconds, *ids)
+
+
+@contextlib.contextmanager
+def _server(bench, **options):
+    with BenchServer(bench.new_folder(), **options) as server:
+        yield server
+
+
+def _post(node, seconds, **options):
+    load = run_load(node, seconds=seconds, warmup=0.5, **options, **POST)
+    assert load["refused"] == load["broken"] == 0
+    return load
+
+
+def pg_rows(bench):
+    """New messages on PostgreSQL: the store alone and POST, against bare libpq and the same store on SQLite."""
+    figures, seconds = bench.figures, bench.seconds
+    with _server(bench) as server:
+        for _ in range(bench.rounds):
+            url = server.new_database()
+            unnest, copy = (bare_libpq(url, way, 64, seconds) for way in ("unnest", "copy"))
+            one_bare = bare_libpq(url, "unnest", 1, seconds)
+            store = store_alone(url, "enqueue", 64, seconds)
+            sqlite = store_alone(f"sqlite:{bench.new_folder()}/store.db", "enqueue", 64, seconds)["per_second"]
+            one = store_alone(server.new_database(), "enqueue", 1, seconds)["per_second"]
+            node = Node(bench, server.new_database()).start()
+            before = server.cpu_seconds()
+            with CpuMeter(node) as cpu:
+                load = _post(node, seconds, connections=64)
+            of_server = server.cpu_seconds() - before
+            alone = _post(node, seconds, connections=1)
+            bench.discard(node)
+            rate, post = store["per_second"], load["answers_per_second"]
+            figures.add("libpq, 64 rows a commit by unnest", "/s", unnest, conditions="plain table, 1 connection, fsync")
+            figures.add("libpq, 64 rows a commit by COPY", "/s", copy, conditions="the same")
+            figures.add("libpq, one row a commit", "/s", one_bare, conditions="the same")
+            figures.add("rows through the store on PostgreSQL", "/s", rate, conditions="64 callers, no HTTP")
+            figures.add("… share of libpq by unnest", "x", rate / unnest, target=0.50, digits=2)
+            figures.add("… share of libpq by COPY", "x", rate / copy, digits=2)
+            figures.add("… share of the store on SQLite", "x", rate / sqlite, target=0.40, digits=2)
+            figures.add("… on PostgreSQL: p99 / p50", "x", store["p99_ms"] / store["p50_ms"], target=4, at_most=True, digits=1)
+            figures.add("rows through the store on SQLite", "/s", sqlite, conditions="64 callers, no HTTP")
+            figures.add("one caller: share of libpq's one row a commit", "x", one / one_bare, digits=2)
+            figures.add("POST on PostgreSQL, 64 connections", "/s", post)
+            figures.add("POST on PostgreSQL, 64 connections, p99 / p50", "x", load["answer"]["p99_ms"] / load["answer"]["p50_ms"],
+                        target=4, at_most=True, digits=1)
+            figures.add("… CPU for each, including nginx, without the server", "us", cpu.total() / load["answered"] * 1e6, digits=1)
+            figures.add("… CPU of the server for each", "us", of_server / load["answered"] * 1e6, digits=1)
+            figures.add("POST on PostgreSQL, 1 connection", "/s", alone["answers_per_second"])
+
+
+def _drain(bench, server, template, names):
+    """What as many brokers deliver to 100 phones in all, per second, and what each message costs."""
+    url, count = server.new_database(template), bench.messages
+    first = Node(bench, url, names[0])
+    ids = [f"bench-{number}" for number in range(100)]
+    first.tokens_of(ids)
+    first.start()
+    nodes = [first] + [Node(bench, url, name).start_beside(first) for name in names[1:]]
+    share = 100 // len(nodes)
+    begin, before, log = time.time(), server.cpu_seconds(), server.log_bytes()
+    with contextlib.ExitStack() as meters:
+        meters = [meters.enter_context(CpuMeter(node)) for node in nodes]
+        loads = [Load(node, phones=share, first=number * share, connect_rate=100000, assured=True)
+                 for number, node in enumerate(nodes)]
+        end = first.wait_delivered(count)
+    of_server, log = server.cpu_seconds() - before, server.log_bytes() - log
+    results = [load.stop() for load in loads]
+    for node in nodes:
+        bench.discard(node)
+    assert all(result["phone_errors"] == result["repeated"] == 0 for result in results)
+    return {"rate": count / (end - begin), "cpu_us": sum(meter.total() for meter in meters) / count * 1e6,
+            "server_cpu_us": of_server / count * 1e6, "log_kib": log / count / 1024}
+
+
+def pg_backlog(bench):
+    """A queue that stands on PostgreSQL, and 100 phones that come: with one broker, and with two on two nodes."""
+    with _server(bench) as server:
+        template = server.filled(bench, queued=bench.messages)
+        for _ in range(bench.rounds):
+            one = _drain(bench, server, template, ["alpha"])
+            two = _drain(bench, server, template, ["alpha", "beta"])["rate"]
+            bench.figures.add("queued to delivered on PostgreSQL, assured, 100 phones", "/s", one["rate"],
+                              conditions=f"one broker; {bench.messages:,} queued")
+            bench.figures.add("… one broker: CPU for each, without the server", "us", one["cpu_us"], digits=1)
+            bench.figures.add("… one broker: CPU of the server for each", "us", one["server_cpu_us"], digits=1)
+            bench.figures.add("… one broker: log of the server for each", "KiB", one["log_kib"], digits=1)
+            bench.figures.add("queued to delivered on PostgreSQL, two brokers", "/s", two, conditions="50 phones each")
+            bench.figures.add("… relative to one broker", "x", two / one["rate"], target=1.4, digits=2)
+
+
+def _rate_of(node, seconds):
+    """What 100 phones get delivered of a queue that is longer than that, per second."""
+    load = Load(node, phones=100, connect_rate=100000, assured=True, say_connected=True)
+    load.wait_connected()
+    before, begin = node.delivered(), time.monotonic()
+    time.sleep(seconds)  # a measurement takes time
+    rate = (node.delivered() - before) / (time.monotonic() - begin)
+    load.popen.send_signal(signal.SIGTERM)
+    result = load.result()
+    assert result["phone_errors"] == result["repeated"] == 0
+    return rate
+
+
+def pg_snapshot(bench):
+    """A transaction of somebody that keeps an old snapshot while a long queue drains."""
+    with _server(bench) as server:
+        template = server.filled(bench, queued=4 * bench.messages)
+        for _ in range(bench.rounds):
+            rates = []
+            for is_held in (False, True):
+                url = server.new_database(template)
+                node = Node(bench, url).start()
+                snapshot = Snapshot(url) if is_held else None
+                if snapshot:
+                    snapshot.execute("SELECT count(*) AS n FROM message_count")
+                rates.append(_rate_of(node, 2 * bench.seconds))
+                if snapshot:
+                    snapshot.close()
+                bench.discard(node)
+            conditions = f"{4 * bench.messages:,} queued, {2 * bench.seconds} s"
+            bench.figures.add("queued to delivered on PostgreSQL, an old snapshot held", "/s", rates[1], conditions=conditions)
+            bench.figures.add("… relative to none", "x", rates[1] / rates[0], target=0.9, digits=2)
+
+
+def _ids(node, place, count=2000):
+    """Of messages in that part of the table: its beginning and its end are from 0 to 1."""
+    first, last = place
+    return [an_id for an_id, in node.query(
+        f"SELECT DISTINCT (SELECT {AN_ID} FROM message WHERE seq >= first + (length * ({first} + {last - first} * n / {count}))::bigint"
+        f" ORDER BY seq LIMIT 1) FROM (SELECT min(seq) AS first, (max(seq) - min(seq))::numeric AS length FROM message) AS ends,"
+        f" generate_series(0, {count - 1}) AS n")]
+
+
+def _file(node, name, lines):
+    path = node.folder / name
+    path.write_text("".join(line + "\n" for line in lines))
+    return path
+
+
+def pg_reads(bench):
+    """GET of one message and of pages on PostgreSQL, from a large table."""
+    rows, figures, seconds = min(max(bench.rows), MOST_ROWS), bench.figures, bench.seconds
+    with _server(bench) as server:
+        url = server.dsn_of(server.filled(bench, delivered=rows))
+        node = Node(bench, url).start()
+        ids = _ids(node, (0, 1))
+        id_file = _file(node, "ids", ids)
+        gets = _file(node, "gets", [f"/api/sms/{an_id}" for an_id in ids])
+        pages = {place: _file(node, f"pages-{place}", [f"/api/sms?limit=50&cursor=before-{an_id}" for an_id in _ids(node, ends)])
+                 for place, ends in (("any", (0.001, 1)), ("new", (0.98, 1)), ("old", (0.001, 0.02)))}
+        for _ in range(bench.rounds):
+            bare = bare_libpq(url, "lookup", 8, seconds)
+            store = store_alone(url, "find", 8, seconds, id_file)["per_second"]
+            load = run_load(node, gets=gets, connections=64, seconds=seconds, warmup=0.5)
+            page = {place: run_load(node, gets=path, connections=1, seconds=seconds, warmup=0.5)["answer"]["p50_ms"]
+                    for place, path in pages.items()}
+            figures.add("libpq, one row by its key", "/s", bare, conditions=f"8 connections, {rows:,} messages")
+            figures.add("one message through the store on PostgreSQL", "/s", store, conditions="8 threads, ids of all ages, no HTTP")
+            figures.add("… share of libpq's row", "x", store / bare, target=0.5, digits=2)
+            figures.add(f"GET by id on PostgreSQL, {rows:,} rows", "/s", load["answers_per_second"],
+                        conditions="64 connections, ids of all ages")
+            figures.add(f"page of 50 by cursor on PostgreSQL, any depth, {rows:,} rows", "ms", page["any"], target=0.6, at_most=True,
+                        digits=3, conditions="p50, one client")
+            figures.add("… the oldest pages, relative to the newest", "x", page["old"] / page["new"], target=1.2, at_most=True, digits=2)
+        bench.discard(node)
+
+
+def pg_slow_commits(bench):
+    """POST where each sync of the server takes longer, as a commit does that waits for a standby."""
+    with _server(bench, sync_ms=SLOW_COMMIT_MS) as server:
+        for _ in range(bench.rounds):
+            node = Node(bench, server.new_database()).start()
+            load = _post(node, bench.seconds, connections=64)
+            bench.discard(node)
+            bench.figures.add(f"POST on PostgreSQL, each sync {SLOW_COMMIT_MS} ms longer, 64 connections", "/s",
+                              load["answers_per_second"], target=8000, conditions=f"p99 {load['answer']['p99_ms']:.1f} ms")
+
+
+MEASUREMENTS = [pg_rows, pg_backlog, pg_snapshot, pg_reads, pg_slow_commits]
