@@ -69,6 +69,10 @@ static void put_gateway(struct json_writer *json, const struct alert_facts *fact
         put(json, ALERT_WAL_FULL,
             "New messages are refused: the write-ahead log of the database has %" PRId64 " MiB.",
             statistics->wal_bytes >> 20);
+    if (statistics->server.standby_missing)
+        put(json, ALERT_STANDBY_MISSING,
+            "New messages are refused: commits wait for a standby of the database, and none is"
+            " connected.");
     if (facts->sending->paused_since_ms)
         put(json, ALERT_SENDING_PAUSED, "Sending is paused, and new messages are refused: %s.",
             *facts->sending->reason ? facts->sending->reason : "no reason was given");
@@ -137,6 +141,21 @@ static void put_webhooks(struct json_writer *json, const struct alert_facts *fac
     }
 }
 
+/* As deploy/prometheus/alerts.yml has them. */
+static void put_server(struct json_writer *json, const struct store_server_health *server)
+{
+    enum { OLD_SNAPSHOT_MS = 10 * 60000, FAR_BEHIND_BYTES = 256 << 20, FAR_BEHIND_MS = 60000 };
+    if (server->oldest_snapshot_ms > OLD_SNAPSHOT_MS)
+        put(json, ALERT_OLD_SNAPSHOT,
+            "A transaction in the database is %" PRId64
+            " minutes old: it keeps dead rows from being removed, and the queue becomes slow.",
+            server->oldest_snapshot_ms / 60000);
+    if (server->lag_bytes > FAR_BEHIND_BYTES || server->lag_ms > FAR_BEHIND_MS)
+        put(json, ALERT_STANDBY_BEHIND,
+            "A standby of the database is %" PRId64 " MiB and %" PRId64 " seconds behind.",
+            server->lag_bytes >> 20, server->lag_ms / 1000);
+}
+
 static void put_devices(struct json_writer *json, const struct store_statistics *statistics)
 {
     put_count(json, ALERT_BATTERY_LOW, statistics->devices_battery_low,
@@ -166,6 +185,7 @@ void alerts_put(struct json_writer *json, const struct alert_facts *facts)
     put_messages(json, facts);
     put_webhooks(json, facts);
     put_daily_limit(json, facts, false);
+    put_server(json, &statistics->server);
     if (facts->shows_devices)
         put_devices(json, statistics);
     json_end_array(json);

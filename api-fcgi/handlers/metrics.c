@@ -102,6 +102,18 @@ static int64_t queue_age_s(const struct store_statistics *statistics)
     return since_ms == 0 ? 0 : MAX(clock_wall_ms() - since_ms, 0) / 1000;
 }
 
+/* Zeros with SQLite. */
+static void put_server(struct buffer *out, const struct store_server_health *server)
+{
+    put_number(out, METRIC_db_live_rows, server->live_rows);
+    put_number(out, METRIC_db_dead_rows, server->dead_rows);
+    put_number(out, METRIC_db_oldest_snapshot_seconds, server->oldest_snapshot_ms / 1000);
+    put_number(out, METRIC_db_standbys, server->standbys);
+    put_number(out, METRIC_db_standby_missing, server->standby_missing);
+    put_number(out, METRIC_db_replication_lag_bytes, server->lag_bytes);
+    put_number(out, METRIC_db_replication_lag_seconds, server->lag_ms / 1000);
+}
+
 static void put_statistics(struct buffer *out, const struct store_statistics *statistics)
 {
     put_by_status(out, METRIC_messages, statistics->messages, MESSAGE_UNKNOWN);
@@ -116,6 +128,7 @@ static void put_statistics(struct buffer *out, const struct store_statistics *st
     put_number(out, METRIC_devices_quarantined, statistics->devices_quarantined);
     put_number(out, METRIC_wal_bytes, statistics->wal_bytes);
     put_number(out, METRIC_database_bytes, statistics->database_bytes);
+    put_server(out, &statistics->server);
     put_number(out, METRIC_disk_free_bytes, statistics->disk_free_bytes);
     put_number(out, METRIC_disk_size_bytes, statistics->disk_size_bytes);
 }

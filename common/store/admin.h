@@ -28,6 +28,17 @@ struct store_probe {
 
 /* ---- Reads: see store.h ---- */
 
+/* What of a database server slows the queue down, or endangers it. */
+struct store_server_health {
+    bool is_there;
+    int64_t live_rows, dead_rows; /* of all tables, as vacuum counts them */
+    /* Of the oldest transaction that vacuum must not overtake; of sessions that this one may see. */
+    int64_t oldest_snapshot_ms;
+    int64_t standbys;     /* that are connected */
+    bool standby_missing; /* commits wait for one, and none that they could wait for is connected */
+    int64_t lag_bytes, lag_ms; /* of the standby that is farthest behind */
+};
+
 struct store_statistics {
     int64_t messages[MESSAGE_STATUS_COUNT];
     int64_t stuck[MESSAGE_STATUS_COUNT]; /* as in work.h */
@@ -35,11 +46,12 @@ struct store_statistics {
     int64_t devices_connected;
     int64_t
         devices_battery_low; /* of these: below low_battery_percent of the limits, and not charging */
-    int64_t devices_offline;     /* have an active token, and are not connected */
-    int64_t devices_disabled;    /* of those that messages can be meant for */
-    int64_t devices_quarantined; /* the newest token was revoked because two phones used it */
-    int64_t wal_bytes;           /* of the write-ahead log; 0 where the backend has none */
-    int64_t database_bytes;      /* without the log */
+    int64_t devices_offline;           /* have an active token, and are not connected */
+    int64_t devices_disabled;          /* of those that messages can be meant for */
+    int64_t devices_quarantined;       /* the newest token was revoked because two phones used it */
+    int64_t wal_bytes;                 /* of the write-ahead log; 0 where the backend has none */
+    int64_t database_bytes;            /* without the log */
+    struct store_server_health server; /* of PostgreSQL; else zeros */
     /* Wall; since when the oldest message that is due is queued; 0: none is. */
     int64_t oldest_queued_ms;
     int64_t disk_free_bytes, disk_size_bytes; /* 0: not known */

@@ -32,6 +32,34 @@ static void print_waiting(const int64_t counts[MESSAGE_WAIT_COUNT])
     }
 }
 
+static void write_server(struct json_writer *json, const struct store_server_health *server)
+{
+    if (!server->is_there) {
+        json_put_null(json, "server");
+        return;
+    }
+    json_begin_object(json, "server");
+    json_put_integer(json, "live_rows", server->live_rows);
+    json_put_integer(json, "dead_rows", server->dead_rows);
+    json_put_integer(json, "oldest_snapshot_seconds", server->oldest_snapshot_ms / 1000);
+    json_put_integer(json, "standbys", server->standbys);
+    json_put_bool(json, "standby_missing", server->standby_missing);
+    json_put_integer(json, "replication_lag_bytes", server->lag_bytes);
+    json_put_integer(json, "replication_lag_seconds", server->lag_ms / 1000);
+    json_end_object(json);
+}
+
+static void print_server(const struct store_server_health *server)
+{
+    printf("%-22s  %" PRId64 " live, %" PRId64 " dead\n", "rows", server->live_rows,
+           server->dead_rows);
+    printf("%-22s  %" PRId64 " seconds\n", "oldest snapshot", server->oldest_snapshot_ms / 1000);
+    printf("%-22s  %" PRId64 " connected%s, at most %" PRId64 " bytes and %" PRId64
+           " seconds behind\n",
+           "standbys", server->standbys, server->standby_missing ? ", but none to wait for" : "",
+           server->lag_bytes, server->lag_ms / 1000);
+}
+
 static void write_statistics(struct json_writer *json, const struct store_statistics *statistics)
 {
     json_begin_object(json, NULL);
@@ -43,6 +71,7 @@ static void write_statistics(struct json_writer *json, const struct store_statis
     json_put_bool(json, "sending_paused", statistics->sending_paused);
     json_put_integer(json, "database_bytes", statistics->database_bytes);
     json_put_integer(json, "wal_bytes", statistics->wal_bytes);
+    write_server(json, &statistics->server);
     json_end_object(json);
 }
 
@@ -65,7 +94,10 @@ static void print_statistics(const struct store_statistics *statistics, int64_t 
     printf("%-22s  %" PRId64 "\n", "phones connected", statistics->devices_connected);
     printf("%-22s  %s\n", "sending", statistics->sending_paused ? "paused" : "active");
     printf("%-22s  %" PRId64 " bytes\n", "database", statistics->database_bytes);
-    printf("%-22s  %" PRId64 " bytes\n", "write-ahead log", statistics->wal_bytes);
+    if (statistics->server.is_there)
+        print_server(&statistics->server);
+    else
+        printf("%-22s  %" PRId64 " bytes\n", "write-ahead log", statistics->wal_bytes);
 }
 
 static int show(struct store *store, const struct command *command)
@@ -86,9 +118,11 @@ static int show(struct store *store, const struct command *command)
 
 static const struct command_action actions[] = {
     {.name = "",
-     .meaning = "show message counts by status, stuck messages (STUCK_AFTER_MINUTES), the age of "
-                "the queue, connected phones, whether sending is paused, and the sizes of the "
-                "database and its write-ahead log",
+     .meaning =
+         "show message counts by status, stuck messages (STUCK_AFTER_MINUTES), the age of "
+         "the queue, connected phones, whether sending is paused, and the sizes of the "
+         "database and its write-ahead log; of PostgreSQL its dead rows, the age of its oldest "
+         "snapshot and its standbys",
      .run = show},
     {0},
 };

@@ -1,6 +1,7 @@
 """A gateway of two nodes on PostgreSQL with a standby: what DATABASE_DURABILITY asks for, and a primary that is killed under load."""
 
 import itertools
+import json
 import signal
 import socket
 import subprocess
@@ -9,6 +10,7 @@ import threading
 import pytest
 
 from harness.gateway import programs_folder
+from harness.metrics import scrape
 from harness.phone import Phone, WorkingPhone
 from harness.postgresql import Server, query, url_of
 from harness.waiting import LIMIT_SECONDS, wait_for
@@ -64,6 +66,31 @@ def count_states(gateway, where):
 
 def wait_ready(nodes):
     wait_for(lambda: all(node.api.get("/readyz").status_code == 200 for node in nodes), "the nodes to be ready")
+
+
+def test_metrics_statistics_and_overview_tell_how_the_servers_are(servers, nodes):
+    gateway = nodes[1]
+    session = subprocess.Popen(["psql", "-X", "-q", servers[0].dsn_of("sms")], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    session.stdin.write("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM message;\n")
+    session.stdin.flush()
+    wait_for(lambda: scrape(gateway).value("db_oldest_snapshot_seconds") >= 1, "the old snapshot to show")
+    session.communicate("COMMIT;\n", LIMIT_SECONDS)
+    found = scrape(gateway)
+    assert [found.value(name) for name in ("db_standbys", "db_standby_missing")] == [1, 0]
+    assert found.value("database_bytes") > 1_000_000 and found.value("db_replication_lag_bytes") < 1_000_000
+    said = json.loads(gateway.command("statistics", "--json")[1])
+    assert (said["server"]["standbys"], said["server"]["standby_missing"]) == (1, False)
+    assert "1 connected" in gateway.command("statistics")[1]
+    servers[1].pause()
+    try:
+        wait_for(lambda: scrape(gateway).value("db_standby_missing") == 1, "the standby to be missed")
+        assert scrape(gateway).value("db_standbys") == 0
+        alerts = gateway.api.get("/api/overview").json()["alerts"]
+        assert "standby_missing" in [alert["code"] for alert in alerts], alerts
+    finally:
+        servers[1].resume()
+    wait_ready(nodes)
+    assert scrape(gateway).value("db_standby_missing") == 0
 
 
 def test_readiness_says_what_a_message_survives(servers, nodes):

@@ -131,6 +131,30 @@ static void what_refuses_new_messages_comes_first(void **state)
     ASSERT_DETAIL("refused: a test.");
 }
 
+static void what_endangers_the_database_is_told(void **state)
+{
+    struct facts all;
+    char codes[512], detail[512];
+    (void)state;
+    set_up(&all);
+    struct store_server_health *server = &all.statistics.server;
+    server->oldest_snapshot_ms = 10 * 60000;
+    server->lag_bytes = 256 << 20;
+    server->lag_ms = 60000;
+    ASSERT_ALERTS("");
+    server->oldest_snapshot_ms++;
+    ASSERT_ALERTS("old_snapshot");
+    ASSERT_DETAIL("10 minutes old");
+    server->lag_ms++;
+    ASSERT_ALERTS("old_snapshot standby_behind");
+    server->lag_ms = server->oldest_snapshot_ms = 0;
+    server->lag_bytes++;
+    ASSERT_ALERTS("standby_behind");
+    ASSERT_DETAIL("256 MiB");
+    server->standby_missing = true;
+    ASSERT_ALERTS("standby_missing standby_behind");
+}
+
 static void the_daily_limit_is_told_before_it_is_reached(void **state)
 {
     static const struct {
@@ -247,6 +271,7 @@ static void a_long_detail_stays_utf8(void **state)
 
 UNIT_TESTS(cmocka_unit_test(where_all_is_well_there_is_none),
            cmocka_unit_test(what_refuses_new_messages_comes_first),
+           cmocka_unit_test(what_endangers_the_database_is_told),
            cmocka_unit_test(the_daily_limit_is_told_before_it_is_reached),
            cmocka_unit_test(messages_that_need_a_person_are_told_by_what_they_wait_for),
            cmocka_unit_test(only_who_may_see_devices_is_told_of_them),
