@@ -86,7 +86,8 @@ struct store_update_device {
 /* A connection has ended. */
 struct store_disconnect_device {
     char device_id[DEVICE_ID_SIZE];
-    int64_t connection_epoch;
+    int64_t connection_epoch; /* 0: whichever it has to `broker` */
+    struct message_id broker;
     bool superseded; /* out: it was no longer the device's connection, and nothing was changed */
 };
 
@@ -151,6 +152,8 @@ struct store_lease_broker {
     bool ended_another; /* out: whose lease had run out */
     bool lost; /* out: it was ended itself; it has no lease, and none of its devices is connected */
     bool replaced; /* out: it is lost, and a newer instance has its name */
+    bool
+        has_others; /* out, of a first lease: there are other brokers, which may have ended this one while it had none */
 };
 
 /* ---- Reads: see store.h ---- */

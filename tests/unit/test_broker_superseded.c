@@ -37,7 +37,7 @@ static void a_connection_that_the_poll_finds_is_replaced(void **state)
     world_free(world);
 }
 
-/* Both streams of a polled device stay open, as on one broker. */
+/* Both streams of a polled device stay open for a while, as on one broker. */
 static void a_stream_that_the_poll_finds_is_set_aside(void **state)
 {
     (void)state;
@@ -93,6 +93,68 @@ static void messages_that_another_node_tells_of_are_claimed(void **state)
     broker_notified(world->broker, STORE_TOPIC_MESSAGES, world->now_ms);
     world_answer_all(world);
     assert_int_equal(world_count_messages(world, phone), 1);
+    world_free(world);
+}
+
+/* Its phone may have no other one by then. */
+static void a_stream_that_was_set_aside_for_another_broker_is_closed_after_a_minute(void **state)
+{
+    (void)state;
+    struct world *world = world_new(&default_options);
+    const struct message_id registration = {.bytes = {7}};
+    session_id id = 0;
+    enum error error = ERROR_NONE;
+    assert_true(
+        broker_stream_opened(world->broker, "phone", "token", &registration, world->now_ms, &id));
+    world_answer_all(world);
+    poll_finds(world, "phone", world->session);
+    for (int i = 0; i < 59; i++) {
+        world_advance(world, 1000);
+        world_answer_all(world);
+        while (world_next_output(world, id, &error) != OUTPUT_NOTHING)
+            assert_int_equal(error, ERROR_NONE);
+    }
+    world_advance(world, 20000);
+    world_assert_closes(world, id, ERROR_REPLACED);
+    world_close_session(world, id);
+    world_free(world);
+}
+
+static struct store_write *take_disconnect(struct world *world)
+{
+    world_advance(world, 1000);
+    return world_take_pending(world, STORE_DEVICE_DISCONNECT);
+}
+
+/* Otherwise the store might have it as connected for as long as the broker lives. */
+static void what_may_have_connected_is_disconnected(void **state)
+{
+    (void)state;
+    struct world *world = world_new(&default_options);
+    session_id id = world_open_session(world, "phone");
+    world_receive(world, id, "{\"type\":\"device_info\"}");
+    world_answer(world, world_take_pending(world, STORE_DEVICE_CONNECT), ERROR_OUTCOME_UNKNOWN);
+    world_assert_closes(world, id, ERROR_STORE_UNAVAILABLE);
+    struct store_write *disconnect = take_disconnect(world);
+    assert_non_null(disconnect);
+    assert_int_equal(disconnect->disconnect.connection_epoch, 0);
+    assert_memory_equal(&disconnect->disconnect.broker, &default_options.instance,
+                        sizeof(struct message_id));
+    world_answer(world, disconnect, ERROR_STORE_BUSY);
+
+    /* Not while the device connects here, and not once it has. */
+    session_id next = world_open_session(world, "phone");
+    world_receive(world, next, "{\"type\":\"device_info\"}");
+    struct store_write *connect = world_take_pending(world, STORE_DEVICE_CONNECT);
+    assert_null(take_disconnect(world));
+    assert_null(take_disconnect(world));
+    world_answer(world, connect, ERROR_STORE_BUSY);
+    assert_non_null(disconnect = take_disconnect(world));
+    world_answer(world, disconnect, ERROR_STORE_BUSY);
+    world_close_session(world, next);
+    world_connect_phone(world, "phone", "{}");
+    for (int i = 0; i < 3; i++)
+        assert_null(take_disconnect(world));
     world_free(world);
 }
 
@@ -171,6 +233,10 @@ static void a_broker_that_was_ended_has_its_devices_connect_again(void **state)
     answer_lease(world, true, false);
     world_assert_closes(world, phone, ERROR_STORE_UNAVAILABLE);
     world_assert_closes(world, connecting, ERROR_STORE_UNAVAILABLE);
+    struct store_write *lease = world_take_pending(world, STORE_BROKER_LEASE); /* before they do */
+    assert_non_null(lease);
+    assert_false(lease->lease.renews);
+    world_answer(world, lease, ERROR_NONE);
     world_answer_all(world);
     world_close_session(world, phone);
     assert_int_equal(broker_check_admission(world->broker), ERROR_NONE);
@@ -180,6 +246,39 @@ static void a_broker_that_was_ended_has_its_devices_connect_again(void **state)
     world_answer_all(world);
     assert_int_equal(world_count_messages(world, again), 1);
     world_free(world);
+}
+
+static void answer_next_lease(struct world *world, enum error error, bool has_others)
+{
+    world_advance(world, default_options.lease_ms);
+    struct store_write *lease = world_take_pending(world, STORE_BROKER_LEASE);
+    assert_non_null(lease);
+    lease->lease.has_others = has_others;
+    world_answer(world, lease, error);
+}
+
+/* Another broker that starts takes one without a lease for one that has died. */
+static void devices_that_connected_before_the_first_lease_connect_again(void **state)
+{
+    (void)state;
+    for (int others = 0; others <= 1; others++) {
+        struct world *world = world_new(&default_options);
+        answer_next_lease(world, ERROR_DISK_FULL, false);
+        session_id phone = world_connect_phone(world, "phone", "{}");
+        answer_next_lease(world, ERROR_NONE, others);
+        if (others) {
+            world_assert_closes(world, phone, ERROR_STORE_UNAVAILABLE);
+            world_close_session(world, phone);
+            world_answer_all(world);
+            phone = world_connect_phone(world, "phone", "{}");
+        }
+        answer_next_lease(world, ERROR_DISK_FULL, others); /* it has had one */
+        answer_next_lease(world, ERROR_NONE, others);
+        enum error error = ERROR_NONE;
+        while (world_next_output(world, phone, &error) != OUTPUT_NOTHING)
+            assert_int_equal(error, ERROR_NONE);
+        world_free(world);
+    }
 }
 
 static void a_broker_whose_name_another_has_ends(void **state)
@@ -193,17 +292,22 @@ static void a_broker_whose_name_another_has_ends(void **state)
     world_assert_closes(world, phone, ERROR_STORE_UNAVAILABLE);
     world_close_session(world, phone);
     world_advance(world, 1000);
+    assert_null(world_take_pending(world, STORE_BROKER_LEASE)); /* which would end the other one */
     world_answer_all(world);
     assert_int_equal(broker_check_admission(world->broker), ERROR_RESTARTING);
     assert_true(broker_is_drained(world->broker));
     world_free(world);
 }
 
-UNIT_TESTS(cmocka_unit_test(a_connection_that_the_poll_finds_is_replaced),
-           cmocka_unit_test(a_stream_that_the_poll_finds_is_set_aside),
-           cmocka_unit_test(work_that_another_node_tells_of_is_polled_for_soon),
-           cmocka_unit_test(messages_that_another_node_tells_of_are_claimed),
-           cmocka_unit_test(a_claim_tells_which_connections_are_not_current),
-           cmocka_unit_test(an_ack_of_a_superseded_connection_is_not_answered),
-           cmocka_unit_test(a_broker_that_was_ended_has_its_devices_connect_again),
-           cmocka_unit_test(a_broker_whose_name_another_has_ends))
+UNIT_TESTS(
+    cmocka_unit_test(a_connection_that_the_poll_finds_is_replaced),
+    cmocka_unit_test(a_stream_that_the_poll_finds_is_set_aside),
+    cmocka_unit_test(work_that_another_node_tells_of_is_polled_for_soon),
+    cmocka_unit_test(messages_that_another_node_tells_of_are_claimed),
+    cmocka_unit_test(a_stream_that_was_set_aside_for_another_broker_is_closed_after_a_minute),
+    cmocka_unit_test(what_may_have_connected_is_disconnected),
+    cmocka_unit_test(a_claim_tells_which_connections_are_not_current),
+    cmocka_unit_test(an_ack_of_a_superseded_connection_is_not_answered),
+    cmocka_unit_test(a_broker_that_was_ended_has_its_devices_connect_again),
+    cmocka_unit_test(devices_that_connected_before_the_first_lease_connect_again),
+    cmocka_unit_test(a_broker_whose_name_another_has_ends))

@@ -320,7 +320,7 @@ void broker_tick(struct broker *broker, int64_t now_ms, int64_t wall_ms)
     if (broker->drain.active && now_ms >= broker->drain.until_ms)
         broker->drain.overdue = true;
     tick_sessions(broker, now_ms);
-    store_request_retry_due(&broker->requests, now_ms);
+    store_request_retry_due(&broker->requests, broker, now_ms);
     housekeeping_run(broker, now_ms, wall_ms);
     if (housekeeping_sweep_is_due(broker, now_ms)) {
         broker->dispatch.due = true;

@@ -64,6 +64,7 @@ struct broker {
         int64_t sweep_at_ms;
         int64_t lease_at_ms;
         bool has_lease; /* it has had it; */
+        bool had_none;  /* a request for its first one has failed */
         bool replaced;  /* until another broker came with its name */
         /* When the lease was renewed last, and what the store's clock said then; and since when that goes on in time, and the
            clock steadily. */

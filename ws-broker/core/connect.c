@@ -42,6 +42,36 @@ void connect_end(struct broker *broker, const char *device_id, int64_t connectio
     store_request_submit(&broker->requests, request);
 }
 
+/* ---- It may have connected ---- */
+
+/* A newer connection here is counted after the one that is meant, or is still to be; until then it would be ended itself. */
+static enum request_need need_of_end(const struct broker *broker,
+                                     const struct store_request *request)
+{
+    const struct session *session = session_table_current(&broker->sessions,
+                                                          request->write.disconnect.device_id);
+    if (!session)
+        return REQUEST_IS_NEEDED;
+    return session->state == SESSION_READY ? REQUEST_IS_OBSOLETE : REQUEST_HAS_TO_WAIT;
+}
+
+static const struct request_kind end_kind = {
+    .name = "disconnect",
+    .verb = STORE_DEVICE_DISCONNECT,
+    .must_succeed = true,
+    .need = need_of_end,
+};
+
+/* Where the outcome is unknown, the device may be connected here for the store, and for ever: a polled one without a stream would
+   be given nothing. */
+static void end_if_connected(struct broker *broker, const char *device_id, int64_t now_ms)
+{
+    struct store_request *request = store_request_new(&end_kind, 0);
+    strcpy(request->write.disconnect.device_id, device_id);
+    request->write.disconnect.broker = broker->options.instance;
+    store_request_submit_later(&broker->requests, request, now_ms);
+}
+
 /* ---- Its presence is committed ---- */
 
 static int compare_ids(const void *a, const void *b)
@@ -157,6 +187,8 @@ static void on_connected(struct broker *broker, struct store_request *request, i
     if (write->result != ERROR_NONE) {
         if (session)
             refuse_connect(broker, session, write->result, now_ms);
+        if (write->result == ERROR_OUTCOME_UNKNOWN)
+            end_if_connected(broker, write->connect.holder.device_id, now_ms);
         return;
     }
     if (write->connect.quarantined) {

@@ -233,15 +233,29 @@ static int64_t expected_store_clock_ms(const struct broker *broker, int64_t now_
 }
 
 /* It was frozen, or cut off from the store, until its lease had run out. */
+static void renew_lease(struct broker *broker, int64_t now_ms);
+
 static void on_lost(struct broker *broker, bool replaced, int64_t now_ms)
 {
     log_error("this broker did not renew its lease in time, and another one has ended it: its "
               "devices are to connect again");
     superseded_close_all(broker, now_ms);
     broker->housekeeping.has_lease = false;
-    broker->housekeeping.lease_at_ms = now_ms;
     broker->housekeeping.replaced = replaced;
     broker->dispatch.due = true;
+    if (!replaced) /* before any device connects: without one it would be taken for a dead broker */
+        renew_lease(broker, now_ms);
+}
+
+/* Another broker that began its lease meanwhile may have taken this one, which had none, for one that had died, and have
+   disconnected its devices. */
+static void on_first_lease(struct broker *broker, bool has_others, int64_t now_ms)
+{
+    if (has_others && broker->housekeeping.had_none && broker->sessions.open_count > 0) {
+        log_warning("the first lease came late: devices that have connected before connect again");
+        superseded_close_all(broker, now_ms);
+    }
+    broker->housekeeping.had_none = false;
 }
 
 /* It may last a moment longer here than in the store. That does no harm: two brokers that expire the same messages find each
@@ -249,8 +263,12 @@ static void on_lost(struct broker *broker, bool replaced, int64_t now_ms)
 static void on_leased(struct broker *broker, struct store_request *request, int64_t now_ms)
 {
     const struct store_write *write = &request->write;
-    if (write->result != ERROR_NONE)
+    if (write->result != ERROR_NONE) {
+        broker->housekeeping.had_none |= !broker->housekeeping.has_lease;
         return;
+    }
+    if (!broker->housekeeping.has_lease)
+        on_first_lease(broker, write->lease.has_others, now_ms);
     note_clock(broker, write->lease.now_ms, now_ms);
     if (write->lease.lost)
         on_lost(broker, write->lease.replaced, now_ms);
@@ -294,7 +312,8 @@ void housekeeping_begin(struct broker *broker, int64_t now_ms)
 void housekeeping_run(struct broker *broker, int64_t now_ms, int64_t wall_ms)
 {
     watch_clock(broker, now_ms, wall_ms);
-    if (is_due(&broker->housekeeping.lease_at_ms, broker->options.lease_ms / 3, now_ms))
+    if (!broker->housekeeping.replaced && /* it would end the one that has its name */
+        is_due(&broker->housekeeping.lease_at_ms, broker->options.lease_ms / 3, now_ms))
         renew_lease(broker, now_ms);
     run_ours(broker, now_ms);
 }

@@ -150,6 +150,8 @@ static bool return_overdue(struct broker *broker, struct session *session, int64
 
 void polled_tick(struct broker *broker, struct session *session, int64_t now_ms)
 {
+    if (session->state == SESSION_ASIDE && now_ms >= session->state_deadline_ms)
+        close_session(broker, session, ERROR_REPLACED, now_ms);
     if (session->state != SESSION_READY)
         return;
     if (return_overdue(broker, session, now_ms)) {

@@ -37,6 +37,13 @@ static void retry_later(struct store_requests *requests, struct store_request *r
     requests->retries = request;
 }
 
+void store_request_submit_later(struct store_requests *requests, struct store_request *request,
+                                int64_t now_ms)
+{
+    requests->open++;
+    retry_later(requests, request, now_ms);
+}
+
 /* Whether the result is the store's answer to the request, and not its failure. */
 static bool is_answered(const struct store_request *request)
 {
@@ -71,17 +78,30 @@ bool store_request_finish(struct store_requests *requests, struct store_write *w
     return true;
 }
 
-void store_request_retry_due(struct store_requests *requests, int64_t now_ms)
+static enum request_need need_of(const struct broker *broker, const struct store_request *request,
+                                 int64_t now_ms)
+{
+    if (request->retry_at_ms > now_ms)
+        return REQUEST_HAS_TO_WAIT;
+    return request->kind->need ? request->kind->need(broker, request) : REQUEST_IS_NEEDED;
+}
+
+void store_request_retry_due(struct store_requests *requests, const struct broker *broker,
+                             int64_t now_ms)
 {
     for (struct store_request **link = &requests->retries; *link;) {
         struct store_request *request = *link;
-        if (request->retry_at_ms > now_ms) {
+        enum request_need need = need_of(broker, request, now_ms);
+        if (need == REQUEST_HAS_TO_WAIT) {
             link = &request->next;
             continue;
         }
         *link = request->next;
         requests->open--;
-        store_request_submit(requests, request);
+        if (need == REQUEST_IS_NEEDED)
+            store_request_submit(requests, request);
+        else
+            free_request(request);
     }
 }
 

@@ -10,6 +10,8 @@
 struct broker;
 struct store_request;
 
+enum request_need { REQUEST_IS_NEEDED, REQUEST_HAS_TO_WAIT, REQUEST_IS_OBSOLETE };
+
 struct request_kind {
     const char *name; /* in the log */
     enum store_verb verb;
@@ -19,6 +21,9 @@ struct request_kind {
 
     /* After the commit or the failure: write.result says which. NULL: nothing follows. */
     void (*done)(struct broker *broker, struct store_request *request, int64_t now_ms);
+
+    /* Whether it is to be tried, again or for the first time after store_request_submit_later. NULL: it is. */
+    enum request_need (*need)(const struct broker *broker, const struct store_request *request);
 
     /* Frees what `write` and `context` own. NULL: nothing. */
     void (*release)(struct store_request *request);
@@ -52,14 +57,19 @@ struct store_request *store_request_new(const struct request_kind *kind, session
 /* Passes the request to the store. */
 void store_request_submit(struct store_requests *requests, struct store_request *request);
 
+/* The same at a later tick, if it is needed then. */
+void store_request_submit_later(struct store_requests *requests, struct store_request *request,
+                                int64_t now_ms);
+
 /* The store has finished or refused a write: it is completed and freed, or, unless `last_try`, kept for a retry if it must
    succeed. False for a retry. */
 bool store_request_finish(struct store_requests *requests, struct store_write *write, bool last_try,
                           struct broker *broker, int64_t now_ms);
 
-/* Submits those whose retry is due, in no particular order: no two are about the same message in a way that order
+/* Submits those whose retry is due, and frees those that are not needed any more, in no particular order: no two are about the same message in a way that order
    matters to. */
-void store_request_retry_due(struct store_requests *requests, int64_t now_ms);
+void store_request_retry_due(struct store_requests *requests, const struct broker *broker,
+                             int64_t now_ms);
 
 /* Frees those that wait for a retry. */
 void store_requests_fini(struct store_requests *requests);

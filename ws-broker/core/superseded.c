@@ -10,15 +10,20 @@ static bool is_open(const struct session *session)
     return session->state == SESSION_READY || session->state == SESSION_CONNECTING;
 }
 
-/* The newer connection is on another broker, and has the device's messages. */
+enum { ASIDE_MS = 60000 };
+
+/* The newer connection is on another broker, and has the device's messages. A stream may not stay aside for ever: the other one was
+   perhaps opened before it, and has gone since, of which nobody is told here. Closed, it is opened again. */
 static void replace(struct broker *broker, struct session *session, int64_t now_ms)
 {
     log_info("device has connected to another broker", LOG_TEXT("device_id", session->device_id),
              LOG_NUMBER("session", session->connection_epoch));
-    if (session->protocol->is_polled)
+    if (session->protocol->is_polled) {
         polled_set_aside(broker, session, now_ms);
-    else
+        session->state_deadline_ms = now_ms + ASIDE_MS;
+    } else {
         close_session(broker, session, ERROR_REPLACED, now_ms);
+    }
 }
 
 void superseded_found(struct broker *broker, const struct store_superseded_connection *found,

@@ -109,7 +109,13 @@ static enum error begin_lease(struct store_transaction *transaction,
     if (lease->lost) /* devices may have connected to it since it was ended */
         return end_broker(transaction, &lease->instance);
     enum error error = found ? end_broker(transaction, before) : ERROR_NONE;
-    return error == ERROR_NONE ? end_lost(transaction, &lease->instance) : error;
+    if (error == ERROR_NONE)
+        error = end_lost(transaction, &lease->instance);
+    struct message_id any;
+    return error == ERROR_NONE
+               ? transaction->rows->devices->find_ended_broker(transaction->database, INT64_MAX,
+                                                               INT64_MAX, &any, &lease->has_others)
+               : error;
 }
 
 enum error verb_lease_broker(struct store_transaction *transaction, struct store_write *write)
@@ -119,6 +125,7 @@ enum error verb_lease_broker(struct store_transaction *transaction, struct store
     struct message_id before;
     bool found;
     lease->keeps_house = lease->ended_another = lease->lost = lease->replaced = false;
+    lease->has_others = false;
     lease->now_ms = transaction->now_ms;
     if (lease->lease_ms == 0)
         return end_broker(transaction, &lease->instance);

@@ -228,6 +228,12 @@ enum error verb_disconnect_device(struct store_transaction *transaction, struct 
     struct device_connection newest;
     enum error error = check_newest(transaction, disconnect->device_id,
                                     disconnect->connection_epoch, &newest, &disconnect->superseded);
+    bool is_any = disconnect->connection_epoch == 0;
+    if (is_any)
+        disconnect->superseded = !newest.connected ||
+                                 !message_id_equal(&newest.broker, &disconnect->broker);
+    if (error == ERROR_NONE && disconnect->superseded && is_any)
+        return ERROR_NONE;
     if (error == ERROR_NONE && disconnect->superseded)
         return transaction->rows->devices->forget_superseded(
             transaction->database, disconnect->device_id, disconnect->connection_epoch);

@@ -187,6 +187,7 @@ struct poll_state {
     struct store_transaction *transaction;
     struct store_poll_messages *poll;
     size_t window, waiting; /* messages that the app has and has not begun to send */
+    size_t seen;            /* of these, those that it may have been listed before */
     bool is_clock_trusted, paused;
 };
 
@@ -227,14 +228,16 @@ static enum error accept(struct poll_state *state, struct message_row *row)
     return error == ERROR_NONE ? append(state, row, false) : error;
 }
 
+/* The app may have become one that takes fewer at once since they were accepted. */
 static enum error list_accepted(struct poll_state *state, const struct message_row *row)
 {
     int64_t age_ms = state->transaction->now_ms - row->reached_at_ms[MESSAGE_ACCEPTED];
     if (row->cancel_requested)
         return state->poll->app_version >= POLLED_APP_CANCELS ? append(state, row, true)
                                                               : ERROR_NONE;
-    return row->report_seq < 0 && age_ms < STORE_LISTED_FOR_MS ? append(state, row, false)
-                                                               : ERROR_NONE;
+    if (age_ms >= STORE_LISTED_FOR_MS || state->seen++ >= state->window)
+        return ERROR_NONE;
+    return row->report_seq < 0 ? append(state, row, false) : ERROR_NONE;
 }
 
 static enum error list_row(struct poll_state *state, struct message_row *row)

@@ -78,6 +78,12 @@ enum error verb_create_pairing(struct store_transaction *transaction, struct sto
                : error;
 }
 
+static enum error describe(struct store_transaction *transaction, const struct store_pair *pair)
+{
+    return transaction->rows->devices->describe(transaction->database, pair->token.device_id,
+                                                pair->set, &pair->info, transaction->now_ms);
+}
+
 static enum error save_polled(struct store_transaction *transaction, const struct store_pair *pair)
 {
     struct polled_device device = {.app_version = pair->app_version};
@@ -85,10 +91,7 @@ static enum error save_polled(struct store_transaction *transaction, const struc
     strcpy(device.token_id, pair->token.id);
     memcpy(device.hook_hash, pair->hook_hash, sizeof(device.hook_hash));
     enum error error = transaction->rows->devices->save_polled(transaction->database, &device);
-    return error == ERROR_NONE
-               ? transaction->rows->devices->describe(transaction->database, device.device_id,
-                                                      pair->set, &pair->info, transaction->now_ms)
-               : error;
+    return error == ERROR_NONE ? describe(transaction, pair) : error;
 }
 
 /* The code is good for this device once more. */
@@ -139,6 +142,8 @@ enum error verb_pair(struct store_transaction *transaction, struct store_write *
         error = replace_token(transaction, token);
     if (error == ERROR_NONE && !is_same && write->pair.polled)
         error = save_polled(transaction, &write->pair);
+    else if (error == ERROR_NONE && is_same) /* it may say something else now */
+        error = describe(transaction, &write->pair);
     if (error == ERROR_NONE && write->pair.polled)
         error = keep_code(transaction, &write->pair, &pairing);
     return error == ERROR_NONE ? set_groups(transaction, token->device_id, &pairing.groups) : error;

@@ -272,6 +272,30 @@ static void only_the_newest_connection_can_disconnect_a_device(void **state)
     assert_int_equal(connected(fixture), 0);
 }
 
+/* A broker that does not know whether a device has connected to it does not know by which number either. */
+static void a_broker_can_end_whatever_connection_a_device_has_to_it(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct store_write write = {.verb = STORE_DEVICE_DISCONNECT};
+    struct message_id instance = message_id_new(), other = message_id_new();
+    given_lease(fixture, &instance, 60000);
+    strcpy(write.disconnect.device_id, "phone-1");
+    write.disconnect.broker = instance;
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    assert_true(write.disconnect.superseded); /* there is no such device */
+    given_connect(fixture, "phone-1", &instance, &DEVICE_INFO_UNKNOWN);
+    write.disconnect.broker = other;
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    assert_true(write.disconnect.superseded);
+    assert_int_equal(connected(fixture), 1);
+    write.disconnect.broker = instance;
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    assert_false(write.disconnect.superseded);
+    assert_int_equal(connected(fixture), 0);
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    assert_true(write.disconnect.superseded);
+}
+
 static void devices_are_connected_only_while_their_broker_lives(void **state)
 {
     struct store_fixture *fixture = *state;
@@ -298,4 +322,5 @@ UNIT_TESTS(STORE_TEST(a_connected_device_is_listed_with_its_info),
            STORE_TEST(the_entry_of_the_current_attempt_counts),
            STORE_TEST(a_message_with_a_cancel_request_goes_to_no_other_device),
            STORE_TEST(only_the_newest_connection_can_disconnect_a_device),
+           STORE_TEST(a_broker_can_end_whatever_connection_a_device_has_to_it),
            STORE_TEST(devices_are_connected_only_while_their_broker_lives))

@@ -11,6 +11,8 @@ struct phone {
     struct message_id journal;
 };
 
+static unsigned said_sims; /* the slot that pair_with tells; 0: it tells none */
+
 static enum error pair_with(struct store_fixture *fixture, const char *code, int number,
                             struct phone *phone)
 {
@@ -25,6 +27,12 @@ static enum error pair_with(struct store_fixture *fixture, const char *code, int
     pair->info = DEVICE_INFO_UNKNOWN;
     strcpy(pair->info.name, "Fairphone/FP4");
     pair->set = POLLED_NAME;
+    if (said_sims != 0) {
+        static char texts[][16] = {"", "[{\"slot\":1}]", "[{\"slot\":2}]"};
+        pair->info.sims = texts[said_sims];
+        pair->info.sim_slots = 1u << said_sims;
+        pair->set |= POLLED_SIMS;
+    }
     enum error error = store_run(fixture->store, &write);
     strcpy(phone->token_id, pair->token.id);
     device_token_journal(&pair->token, &phone->journal);
@@ -266,6 +274,25 @@ static void an_app_of_one_is_listed_one_of_several_offers(void **state)
     assert_int_equal(poll_as(fixture, &phone, NEW_APP, NULL, NULL), 3);
 }
 
+static void an_app_that_becomes_one_of_one_is_listed_one_of_several_messages(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct phone phone = given_phone(fixture);
+    struct message_ref first, next;
+    given_stream(fixture, &phone, NULL);
+    for (int i = 0; i < 3; i++) {
+        given_message(fixture, "+491511234567", "a text");
+        given_offer(fixture, device, &phone.journal);
+    }
+    assert_int_equal(poll_as(fixture, &phone, OLD_APP, NULL, NULL), 3);
+    assert_int_equal(poll_as(fixture, &phone, APP_OF_ONE, &first, NULL), 1);
+    report(fixture, &phone, &(struct store_report){.ref = first, .confirms = true});
+    assert_int_equal(poll_as(fixture, &phone, APP_OF_ONE, NULL, NULL), 0); /* it has not sent it */
+    report(fixture, &phone, &(struct store_report){.ref = first, .status = MESSAGE_SENDING});
+    assert_int_equal(poll_as(fixture, &phone, APP_OF_ONE, &next, NULL), 1);
+    assert_false(message_id_equal(&first.id, &next.id));
+}
+
 static void nothing_is_accepted_while_sending_is_paused(void **state)
 {
     struct store_fixture *fixture = *state;
@@ -394,6 +421,31 @@ static void a_code_is_good_for_the_same_phone_within_a_minute(void **state)
     assert_int_equal(store_run(fixture->store, &write), ERROR_DEVICE_TOKEN_INVALID);
     store_fixture_pass_ms(STORE_PAIRED_AGAIN_MS + 1);
     assert_int_equal(pair_with(fixture, "code", 3, &again), ERROR_PAIRING_CODE_INVALID);
+}
+
+static unsigned sims_of_device(struct store_fixture *fixture)
+{
+    struct store_device found;
+    bool is_there;
+    assert_int_equal(store_find_device(fixture->reader, device, &found, &is_there), ERROR_NONE);
+    assert_true(is_there);
+    unsigned sims = found.device.info.sim_slots;
+    device_info_fini(&found.device.info);
+    return sims;
+}
+
+/* The first answer was lost, and its SIMs have changed. */
+static void what_a_phone_says_when_it_registers_once_more_counts(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct phone phone;
+    given_code(fixture, "code", "");
+    for (unsigned slot = 1; slot <= 2; slot++) {
+        said_sims = slot;
+        assert_int_equal(pair_with(fixture, "code", 1, &phone), ERROR_NONE);
+        assert_int_equal(sims_of_device(fixture), 1u << slot);
+    }
+    said_sims = 0;
 }
 
 /* An app that was restored on a second phone, from a backup, has the token too. */
@@ -554,11 +606,13 @@ UNIT_TESTS(STORE_TEST(two_lists_with_one_message_are_two_phones),
            STORE_TEST(a_stream_of_a_broker_without_a_lease_ends_when_the_next_one_starts),
            STORE_TEST(without_a_stream_a_phone_keeps_its_send_budget),
            STORE_TEST(an_app_of_one_is_listed_one_of_several_offers),
+           STORE_TEST(an_app_that_becomes_one_of_one_is_listed_one_of_several_messages),
            STORE_TEST(nothing_is_accepted_while_sending_is_paused),
            STORE_TEST(reports_move_a_message_as_those_of_an_assured_device),
            STORE_TEST(what_was_proved_unsent_has_another_name_the_next_time),
            STORE_TEST(an_app_is_asked_to_cancel_only_if_it_understands),
            STORE_TEST(a_code_is_good_for_the_same_phone_within_a_minute),
+           STORE_TEST(what_a_phone_says_when_it_registers_once_more_counts),
            STORE_TEST(two_versions_in_turn_are_two_phones),
            STORE_TEST(the_broker_is_told_of_another_battery),
            STORE_TEST(what_a_phone_says_stays_until_it_is_revoked))
