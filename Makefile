@@ -374,6 +374,7 @@ SEEDS ?= 1000000
 FIRST ?= 1000000
 simulate: $(OUT)/simulation
 	@$< --first $(FIRST) --seeds $(SEEDS) --jobs $$(nproc)
+	@$< --two-brokers --first $(FIRST) --seeds $(SEEDS) --jobs $$(nproc)
 
 # The protocol's model with two faults; `make test` searches it with one.
 FAULTS ?= 2
@@ -428,7 +429,7 @@ help:
 	@echo 'make test     installs what is missing, and runs every test'
 	@echo 'make test-deploy  installs, upgrades, restores and removes a gateway on a Debian of its own (as root)'
 	@echo 'make mutations  breaks each of the rules in tests/README.md on purpose; a test must notice'
-	@echo 'make simulate runs the broker core in SEEDS=1000000 simulated worlds (minutes)'
+	@echo 'make simulate runs the broker core in SEEDS=1000000 simulated worlds of one broker, and of two (minutes)'
 	@echo 'make model    searches the model of the device protocol, with two faults at any instants'
 	@echo 'make torture  an hour of faults and kill -9 under load (TORTURE_SECONDS=3600)'
 	@echo 'make all      builds the programs, their manuals and the documentation pages into build/'

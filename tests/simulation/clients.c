@@ -90,7 +90,7 @@ void clients_run(struct world *world, struct store_write *write, enum fate fate)
         write->result = world->store_trouble;
         return;
     }
-    world_begin_transaction(world);
+    world_begin_transaction(world, NULL);
     write->result = world_store_execute(&world->store, write);
     if (fate == FATE_KILLED)
         world_store_roll_back(&world->store);
@@ -229,7 +229,7 @@ static void keep_late(struct world *world, const struct store_write *write, enum
 {
     if (write->result != ERROR_NONE || fate != FATE_ANSWERED)
         return;
-    world_begin_transaction(world);
+    world_begin_transaction(world, NULL);
     if (memory_idempotency_rows.insert(&world->store.database, idempotency, 0) != ERROR_NONE)
         abort();
     world_commit_transaction(world);

@@ -67,7 +67,7 @@ void devices_decide(struct world *world, unsigned index)
     write.configure.configuration = configuration_of(&decision);
     write.configure.set = STORE_SET_GROUPS | STORE_SET_DISABLED | STORE_SET_DAILY_SEGMENTS |
                           STORE_SET_WINDOW_SEGMENTS;
-    world_begin_transaction(world);
+    world_begin_transaction(world, NULL);
     enum error error = world_store_execute(&world->store, &write);
     world_commit_transaction(world);
     if (error != ERROR_NONE) {
@@ -87,7 +87,7 @@ void devices_init(struct world *world)
 {
     if (world->conditions.decisions == 0)
         return;
-    world_begin_transaction(world);
+    world_begin_transaction(world, NULL);
     for (unsigned i = 0; i < world->phone_count; i++)
         world_store_add_device(&world->store, i);
     world_commit_transaction(world);

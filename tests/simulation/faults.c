@@ -65,7 +65,7 @@ static void draw_limits(struct world *world)
 static void draw_options(struct world *world)
 {
     struct random *random = &world->random;
-    world->host.options = (struct broker_options){
+    world->hosts[0].options = (struct broker_options){
         .name = "broker",
         .max_sessions = MOST_CONNECTIONS,
         .window = (unsigned)(random_chance(random, 500) ? random_between(random, 1, 3) : 8),
@@ -96,6 +96,7 @@ void faults_init(struct world *world)
     draw_conditions(world);
     draw_options(world);
     draw_limits(world);
+    two_brokers_init(world);
     polled_init(world);
     world->phone_count = (unsigned)random_between(&world->random, 1, MOST_PHONES);
     for (unsigned i = 0; i < world->phone_count; i++)
@@ -105,7 +106,8 @@ void faults_init(struct world *world)
     clients_init(world);
     incoming_init(world);
     schedule_fault(world);
-    host_start(world);
+    for (unsigned i = 0; i < world->broker_count; i++)
+        host_start(world, &world->hosts[i]);
 }
 
 /* ---- Faults ---- */
@@ -118,7 +120,8 @@ static void cut(struct world *world)
             continue;
         TRACE(world, "a connection of phone-%u is cut", world->connections[index].phone);
         world->counts->cuts++;
-        if (random_chance(&world->random, 500))
+        const struct host *host = &world->hosts[world->connections[index].host];
+        if (random_chance(&world->random, 500) || two_brokers_is_frozen(world, host))
             link_phone_notices(world, index);
         else
             link_broker_notices(world, index);
@@ -129,6 +132,8 @@ static void cut(struct world *world)
 static void set_clock(struct world *world, int64_t by_ms)
 {
     world->wall_offset_ms += by_ms;
+    world->clock_set_ms[1] = world->clock_set_ms[0];
+    world->clock_set_ms[0] = world->now_ms;
     if (llabs(by_ms) < 60000)
         world->small_jumps_ms += llabs(by_ms);
 }
@@ -179,7 +184,9 @@ void faults_inject(struct world *world)
         conditions->crashes,        conditions->wipes,     conditions->jumps,
         conditions->troubles,       conditions->seconds,   conditions->sim_losses,
         conditions->credit_changes, conditions->decisions, conditions->sim_changes,
+        conditions->freezes,        conditions->cut_offs,  conditions->moves,
     };
+    struct host *host = &world->hosts[0];
     unsigned sum = 0, which = 0;
     for (size_t i = 0; i < ARRAY_LENGTH(weights); i++)
         sum += weights[i];
@@ -187,6 +194,8 @@ void faults_inject(struct world *world)
         return;
     unsigned drawn = random_below(&world->random, sum);
     unsigned phone = random_below(&world->random, world->phone_count);
+    if (world->broker_count > 1)
+        host = &world->hosts[random_below(&world->random, world->broker_count)];
     while (drawn >= weights[which])
         drawn -= weights[which++];
     switch (which) {
@@ -194,10 +203,10 @@ void faults_inject(struct world *world)
         cut(world);
         break;
     case 1:
-        host_kill(world);
+        host_kill(world, host);
         break;
     case 2:
-        host_drain(world);
+        host_drain(world, host);
         break;
     case 3:
         phone_kill(world, phone);
@@ -226,6 +235,15 @@ void faults_inject(struct world *world)
     case 11:
         devices_change_sims(world, phone);
         break;
+    case 12:
+        two_brokers_freeze(world, host);
+        break;
+    case 13:
+        two_brokers_cut_off(world, host);
+        break;
+    case 14:
+        second_connection(world, phone);
+        break;
     }
 }
 
@@ -238,6 +256,7 @@ void faults_end(struct world *world)
     world->store.cap_every = world->store.pause_every = 0;
     world->recovering_since_ms = world->now_ms;
     world->store_trouble = ERROR_NONE;
+    two_brokers_recover(world);
     if (random_chance(&world->random, 500))
         set_clock(world, RIGHT_MS - world->wall_offset_ms);
     for (unsigned i = 0; i < world->phone_count; i++) {

@@ -49,6 +49,11 @@
  *   V3  what is told last of a phone's connections is so
  *   V4  each incoming SMS is told of once
  *
+ *   H1  a message is claimed for the connection of its phone that was stored last, and only while its broker is not ended
+ *   H2  no broker ends another one whose lease lasts
+ *   H3  a broker whose connection of a phone is not the one that the store has closes it: in the end they agree
+ *   H4  what a broker has claimed it is told, or that the outcome is not known, unless it dies
+ *
  * I13 (webhooks) and I14 (caps) have nothing to be checked on yet.
  */
 #include "tests/simulation/world.h"
@@ -138,10 +143,11 @@ static void check_unknown(struct world *world, const struct change *change)
                  (!phone->assured && !phone->polled);
     /* A greeting from before the wipe may come so late, on a connection that nobody has replaced,
        that it looks like another one. Nothing was sent, or it is reported. */
-    if (phone->wiped_at_ms > 0 && world->now_ms - phone->wiped_at_ms < LATE_GREETING_MS)
+    if (phone->wiped_at_ms > 0 &&
+        world->now_ms - phone->wiped_at_ms < LATE_GREETING_MS + world->greeting_delay_ms)
         wiped = true;
     if (change->by_silence
-            ? silence_ms < MIN(world->host.options.report_horizon_ms, TRUSTED_SILENCE_MS)
+            ? silence_ms < MIN(world->hosts[0].options.report_horizon_ms, TRUSTED_SILENCE_MS)
             : !wiped && !(asked && submit && submit->interrupted))
         violate(world, "I8: message %u is unknown without a cause", change->message);
 }
@@ -159,6 +165,8 @@ static void note_attempt(struct world *world, const struct change *change)
         record->attempts[change->attempt].journal = change->journal;
         record->attempts[change->attempt].basic = message_id_equal(&change->journal, &no_journal);
         record->attempts[change->attempt].polled = polled_api_gave(&change->journal);
+        record->attempts[change->attempt].by_broker = change->host != NOBODY;
+        record->attempts[change->attempt].host = (unsigned)MAX(change->host, 0);
         if (record->revoke_promised)
             violate(world, "C1: message %u is given to a phone again after its cancel request",
                     change->message);
@@ -173,6 +181,10 @@ static void note_attempt(struct world *world, const struct change *change)
 void invariants_check_transition(struct world *world, const struct change *change)
 {
     struct record *record = &world->records[change->message];
+    if (change->lease != LEASE_UNTOUCHED) {
+        two_brokers_check_lease(world, change);
+        return;
+    }
     if (change->opt != STORE_OPT_UNCHANGED) {
         opt_outs_note(world, change);
         return;
@@ -192,6 +204,7 @@ void invariants_check_transition(struct world *world, const struct change *chang
     if (change->attempt != record->attempt + is_handed_over)
         violate(world, "I7: message %u goes from attempt %u to %u", change->message,
                 record->attempt, change->attempt);
+    two_brokers_check_left(world, change);
     if (change->to == MESSAGE_QUEUED)
         check_return(world, change);
     if (change->to == MESSAGE_UNKNOWN)
@@ -320,8 +333,12 @@ void invariants_check_frame(struct world *world, unsigned phone, const char *tex
 void invariants_check_close(struct world *world, unsigned index, enum error error)
 {
     const struct connection *connection = &world->connections[index];
-    if (error == ERROR_REPLACED &&
-        connection->opened == world->phones[connection->phone].last_opened)
+    /* Of two brokers that connection is the newest which was stored last. */
+    bool is_newest = connection->opened == world->phones[connection->phone].last_opened &&
+                     (world->broker_count == 1 ||
+                      world_store_has_connection(&world->store, connection->phone,
+                                                 connection->session_epoch));
+    if (error == ERROR_REPLACED && is_newest)
         violate(world, "R1: the newest connection of phone-%u is replaced", connection->phone);
 }
 
@@ -374,6 +391,7 @@ void invariants_check_end(struct world *world)
     clients_check_end(world);
     incoming_check_end(world);
     follower_check_end(world);
+    two_brokers_check_end(world);
     for (unsigned i = 0; i < MOST_MESSAGES; i++) {
         struct stored_message row = world_store_on_disk(&world->store, i);
         const struct record *record = &world->records[i];

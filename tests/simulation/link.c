@@ -106,6 +106,7 @@ int link_open(struct world *world, unsigned phone)
             .polled = world->phones[phone].polled,
             .phone_is_open = true,
             .is_opening = true,
+            .host = two_brokers_choose(world, &world->phones[phone]),
         };
         schedule_on(world, i, delay(world), EVENT_OPENS);
         return (int)i;
@@ -116,11 +117,12 @@ int link_open(struct world *world, unsigned phone)
 static bool open_session(struct world *world, struct connection *connection, const char *device_id)
 {
     const struct registration *registration = &world->phones[connection->phone].app.of_stream;
+    struct broker *broker = world->hosts[connection->host].broker;
     if (connection->polled)
         return polled_api_knows(world, registration) &&
-               broker_stream_opened(world->host.broker, device_id, registration->token_id,
+               broker_stream_opened(broker, device_id, registration->token_id,
                                     &registration->journal, world->now_ms, &connection->session);
-    return broker_session_opened(world->host.broker, device_id, "",
+    return broker_session_opened(broker, device_id, "",
                                  connection->assured ? &device_protocol_assured
                                                      : &device_protocol_basic,
                                  world->now_ms, &connection->session);
@@ -130,13 +132,14 @@ void link_establish(struct world *world, unsigned index)
 {
     struct connection *connection = &world->connections[index];
     char device_id[DEVICE_ID_SIZE];
+    struct host *host = &world->hosts[connection->host];
     connection->is_opening = false;
     if (!connection->phone_is_open) {
         free_when_over(connection);
         return;
     }
     device_id_of(connection->phone, device_id);
-    if (!world->host.broker || broker_check_admission(world->host.broker) != ERROR_NONE ||
+    if (!host->broker || broker_check_admission(host->broker) != ERROR_NONE ||
         !open_session(world, connection, device_id)) {
         link_phone_notices(world, index);
         return;
@@ -144,7 +147,7 @@ void link_establish(struct world *world, unsigned index)
     connection->broker_is_open = true;
     connection->opened = ++world->phones[connection->phone].last_opened;
     phone_opened(world, index);
-    host_pump(world);
+    host_pump(world, host);
 }
 
 /* ---- Frames ---- */
@@ -174,6 +177,7 @@ void link_send_down(struct world *world, unsigned index, int kind, char *text,
 void link_frame_up(struct world *world, unsigned index)
 {
     struct connection *connection = &world->connections[index];
+    struct host *host = &world->hosts[connection->host];
     if (!connection->broker_is_open)
         return;
     if (connection->paused) {
@@ -186,13 +190,13 @@ void link_frame_up(struct world *world, unsigned index)
     if (frame->kind == FLYING_TEXT) {
         world->counts->frames++;
         TRACE(world, "broker from phone-%u: %s", connection->phone, frame->text);
-        broker_session_received(world->host.broker, connection->session, frame->text,
-                                strlen(frame->text), world->now_ms);
+        broker_session_received(host->broker, connection->session, frame->text, strlen(frame->text),
+                                world->now_ms);
     } else {
-        broker_session_alive(world->host.broker, connection->session, world->now_ms);
+        broker_session_alive(host->broker, connection->session, world->now_ms);
     }
     free_frame(frame);
-    host_pump(world);
+    host_pump(world, host);
 }
 
 void link_frame_down(struct world *world, unsigned index)
@@ -258,11 +262,13 @@ void link_broker_notices(struct world *world, unsigned index)
     struct connection *connection = &world->connections[index];
     if (!connection->broker_is_open)
         return;
-    TRACE(world, "broker: the connection of phone-%u is gone", connection->phone);
+    TRACE(world, "%s: the connection of phone-%u is gone",
+          world->hosts[connection->host].options.name, connection->phone);
+    struct host *host = &world->hosts[connection->host];
     session_id session = connection->session;
     link_leave_broker(world, index, false);
-    broker_session_closed(world->host.broker, session, world->now_ms);
-    host_pump(world);
+    broker_session_closed(host->broker, session, world->now_ms);
+    host_pump(world, host);
 }
 
 void link_phone_notices(struct world *world, unsigned index)

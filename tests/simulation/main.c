@@ -19,7 +19,7 @@ static const struct {
 } mutations[MUTATION_COUNT] = {
 #define MUTATION(id, mutation_name, mutation_meaning)                                              \
     [MUTATION_##id] = {mutation_name, mutation_meaning},
-    MUTATIONS(MUTATION)
+    MUTATIONS(MUTATION) MUTATIONS_OF_TWO(MUTATION)
 #undef MUTATION
 };
 
@@ -30,14 +30,17 @@ struct shared {
 };
 
 static const char usage[] =
-    "usage: simulation [--seeds COUNT] [--first SEED] [--jobs COUNT] [--break MUTATION]\n"
-    "       simulation --seed SEED [--trace] [--break MUTATION]\n"
+    "usage: simulation [--two-brokers] [--seeds COUNT] [--first SEED] [--jobs COUNT] [--break "
+    "MUTATION]\n"
+    "       simulation [--two-brokers] --seed SEED [--trace] [--break MUTATION]\n"
     "       simulation --mutations\n"
     "\n"
     "Runs the broker's core in simulated worlds, one for each seed, and checks what is promised "
     "of\n"
     "messages after each step. A seed that fails is repeated and its last steps are printed.\n"
-    "--break applies a mutation, which must be found.\n";
+    "--break applies a mutation, which must be found. With --two-brokers each world has two, on "
+    "one\n"
+    "store: other worlds than those of one, by the same numbers.\n";
 
 static enum mutation find_mutation(const char *name)
 {
@@ -61,31 +64,32 @@ static uint64_t number(const char *text)
 }
 
 /* Runs the seed again, with its trace. */
-static void tell(uint64_t seed, enum mutation broken)
+static void tell(uint64_t seed, unsigned brokers, enum mutation broken)
 {
     static struct trace trace;
     struct counts counts = {0};
     char violation[256];
     memset(&trace, 0, sizeof(trace));
-    world_run(seed, broken, &counts, &trace, violation);
+    world_run(seed, brokers, broken, &counts, &trace, violation);
     uint64_t first = trace.count > LAST_LINES ? trace.count - LAST_LINES : 0;
     for (uint64_t i = first; i < trace.count; i++)
         puts(trace.lines[i % TRACE_LINES]);
     printf("seed %llu: %s\n", (unsigned long long)seed, violation);
-    printf("repeat it with: simulation --seed %llu --trace%s%s\n", (unsigned long long)seed,
+    printf("repeat it with: simulation %s--seed %llu --trace%s%s\n",
+           brokers == 2 ? "--two-brokers " : "", (unsigned long long)seed,
            broken ? " --break " : "", broken ? mutations[broken].name : "");
 }
 
 static void work(struct shared *shared, unsigned job, unsigned jobs, uint64_t first, uint64_t count,
-                 enum mutation broken)
+                 unsigned brokers, enum mutation broken)
 {
     char violation[256];
     for (uint64_t i = job; i < count && !__atomic_load_n(&shared->failed, __ATOMIC_RELAXED);
          i += jobs) {
-        if (world_run(first + i, broken, &shared->counts[job], NULL, violation))
+        if (world_run(first + i, brokers, broken, &shared->counts[job], NULL, violation))
             continue;
         if (!__atomic_exchange_n(&shared->failed, true, __ATOMIC_RELAXED))
-            tell(first + i, broken);
+            tell(first + i, brokers, broken);
         break;
     }
 }
@@ -128,6 +132,13 @@ static void print_counts(const struct counts *counts, double seconds)
     SHOW(cuts);
     SHOW(jumps);
     SHOW(commits_lost);
+    if (counts->lost_connections > 0) {
+        SHOW(moves);
+        SHOW(freezes);
+        SHOW(lost_connections);
+        SHOW(outcomes_unknown);
+        SHOW(ended_brokers);
+    }
 #undef SHOW
     for (int i = 0; i < MESSAGE_STATUS_COUNT; i++)
         printf("ended_%s %llu\n", message_status_name((enum message_status)i),
@@ -143,7 +154,8 @@ static double now(void)
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-static int run_many(uint64_t first, uint64_t count, unsigned jobs, enum mutation broken)
+static int run_many(uint64_t first, uint64_t count, unsigned jobs, unsigned brokers,
+                    enum mutation broken)
 {
     struct shared *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
                                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -157,7 +169,7 @@ static int run_many(uint64_t first, uint64_t count, unsigned jobs, enum mutation
             return EXIT_FAILURE;
         if (child > 0)
             continue;
-        work(shared, job, jobs, first, count, broken);
+        work(shared, job, jobs, first, count, brokers, broken);
         if (jobs > 1) {
             fflush(stdout);
             _exit(EXIT_SUCCESS);
@@ -173,13 +185,13 @@ static int run_many(uint64_t first, uint64_t count, unsigned jobs, enum mutation
     return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-static int run_one(uint64_t seed, bool print, enum mutation broken)
+static int run_one(uint64_t seed, bool print, unsigned brokers, enum mutation broken)
 {
     static struct trace trace;
     struct counts counts = {0};
     char violation[256];
     trace.print = print;
-    bool good = world_run(seed, broken, &counts, &trace, violation);
+    bool good = world_run(seed, brokers, broken, &counts, &trace, violation);
     printf("seed %llu: %s\n", (unsigned long long)seed, good ? "no violation" : violation);
     return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
@@ -187,18 +199,14 @@ static int run_one(uint64_t seed, bool print, enum mutation broken)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"seeds", required_argument, NULL, 'n'},
-        {"first", required_argument, NULL, 'f'},
-        {"jobs", required_argument, NULL, 'j'},
-        {"break", required_argument, NULL, 'b'},
-        {"seed", required_argument, NULL, 's'},
-        {"trace", no_argument, NULL, 't'},
-        {"mutations", no_argument, NULL, 'r'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
+        {"seeds", required_argument, NULL, 'n'}, {"first", required_argument, NULL, 'f'},
+        {"jobs", required_argument, NULL, 'j'},  {"break", required_argument, NULL, 'b'},
+        {"seed", required_argument, NULL, 's'},  {"trace", no_argument, NULL, 't'},
+        {"two-brokers", no_argument, NULL, '2'}, {"mutations", no_argument, NULL, 'r'},
+        {"help", no_argument, NULL, 'h'},        {0},
     };
     uint64_t first = 1, count = 1000, seed = 0;
-    unsigned jobs = 1;
+    unsigned jobs = 1, brokers = 1;
     bool one = false, trace = false;
     enum mutation broken = MUTATION_NONE;
     /* The core's own log has nothing to say that the trace does not. */
@@ -224,6 +232,9 @@ int main(int argc, char **argv)
         case 't':
             trace = true;
             break;
+        case '2':
+            brokers = 2;
+            break;
         case 'r':
             for (int i = MUTATION_NONE + 1; i < MUTATION_COUNT; i++)
                 printf("%-26s%s\n", mutations[i].name, mutations[i].meaning);
@@ -236,5 +247,8 @@ int main(int argc, char **argv)
             return 2;
         }
     }
-    return one ? run_one(seed, trace, broken) : run_many(first, count, jobs, broken);
+    if (broken > MUTATION_LAST_OF_ONE)
+        brokers = 2;
+    return one ? run_one(seed, trace, brokers, broken)
+               : run_many(first, count, jobs, brokers, broken);
 }

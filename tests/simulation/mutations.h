@@ -72,10 +72,30 @@
              "a polled phone's report is answered before the commit")                              \
     MUTATION(APP_SENDS_KNOWN, "app-sends-known", "an app sends what is on its list already")
 
+/* Of rules between two brokers: in their worlds alone. */
+#define MUTATIONS_OF_TWO(MUTATION)                                                                 \
+    MUTATION(HAND_OVER_ON_OLD_SESSION, "hand-over-on-old-session",                                 \
+             "a broker is given messages for a phone that has connected to the other one")         \
+    MUTATION(ZOMBIE_HANDS_OVER, "zombie-hands-over",                                               \
+             "a broker whose lease was ended is given messages for its phones")                    \
+    MUTATION(ZOMBIE_UNTOLD, "zombie-untold",                                                       \
+             "a broker is not told that its lease was ended, nor a phone's connection there")      \
+    MUTATION(OLD_CONNECTION_STAYS, "old-connection-stays",                                         \
+             "a broker is not told that its phone has connected to the other one")                 \
+    MUTATION(LEASE_IGNORED, "lease-ignored", "a broker ends another one whose lease lasts")        \
+    MUTATION(DEAD_BROKER_STAYS, "dead-broker-stays",                                               \
+             "a broker that never comes back is ended by nobody")                                  \
+    MUTATION(UNKNOWN_TAKEN_FOR_FAILED, "unknown-taken-for-failed",                                 \
+             "a transaction whose outcome is not known is taken for one that failed")              \
+    MUTATION(UNKNOWN_TAKEN_FOR_DONE, "unknown-taken-for-done",                                     \
+             "a transaction whose outcome is not known is taken for one that was committed")
+
 enum mutation {
     MUTATION_NONE,
 #define MUTATION(id, name, meaning) MUTATION_##id,
-    MUTATIONS(MUTATION)
+    MUTATIONS(MUTATION) MUTATION_COUNT_OF_ONE,
+    MUTATION_LAST_OF_ONE = MUTATION_COUNT_OF_ONE - 1,
+    MUTATIONS_OF_TWO(MUTATION)
 #undef MUTATION
         MUTATION_COUNT
 };

@@ -125,6 +125,12 @@ void options_check_claims(struct world *world)
     if (world->store.overtaking != 0)
         violate(world, "P1: message %u goes to a phone before message %u",
                 world->store.overtaking - 1, world->store.overtaken - 1);
+    if (world->store.to_old != 0)
+        violate(world, "H1: message %u goes to a connection that its phone has replaced",
+                world->store.to_old - 1);
+    if (world->store.to_ended != 0)
+        violate(world, "H1: message %u goes to a connection whose broker was ended",
+                world->store.to_ended - 1);
     if (world->store.released != 0)
         violate(world, "S1: message %u is due by a clock that has just been set",
                 world->store.released - 1);

@@ -49,7 +49,8 @@ void polled_init(struct world *world)
     polled->offlines = sometimes(random, 4);
     /* Limits count messages here, not segments. */
     polled->long_texts = world->conditions.decisions == 0 &&
-                         world->host.options.segments_per_minute == 0 && random_chance(random, 500);
+                         world->hosts[0].options.segments_per_minute == 0 &&
+                         random_chance(random, 500);
     world->store.long_every = polled->long_texts ? 3 : 0;
 }
 
@@ -207,6 +208,13 @@ static void disturb(struct world *world, const struct phone *phone)
     }
 }
 
+/* What it is listed may be as before the backup was restored: the last reports from then are under way. */
+static bool is_soon_after_backup(const struct world *world, const struct app *app)
+{
+    enum { UNDER_WAY_MS = 10000 };
+    return app->restored_at_ms > 0 && world->now_ms - app->restored_at_ms < UNDER_WAY_MS;
+}
+
 static void take_new(struct world *world, struct phone *phone, const struct listed *listed)
 {
     struct app *app = &phone->app;
@@ -218,6 +226,7 @@ static void take_new(struct world *world, struct phone *phone, const struct list
                           .attempt = listed->attempt,
                           .valid_until_ms = listed->valid_until_ms,
                           .sim = listed->sim,
+                          .is_old = is_soon_after_backup(world, app),
                           .registration = app->registration.journal};
     TRACE(world, "phone-%u has message %u, attempt %u, on its list", phone->index, listed->message,
           listed->attempt);

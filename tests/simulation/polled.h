@@ -79,6 +79,7 @@ struct app {
     unsigned listed_count; /* of the last answer */
     struct held held[MOST_HELD];
     unsigned held_count;
+    int64_t restored_at_ms; /* 0: never */
 
     /* A backup of the phone, which may be restored. */
     bool has_backup;

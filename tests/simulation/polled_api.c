@@ -191,7 +191,7 @@ static int64_t valid_until_ms(const struct world *world, const struct message *m
     bool is_late = world->broken == MUTATION_LISTED_TOO_LONG;
     return polled_valid_until_ms(message->reached_at_ms[MESSAGE_ACCEPTED],
                                  is_late ? 0 : message->options.expires_at_ms,
-                                 world->host.options.report_horizon_ms);
+                                 world->hosts[0].options.report_horizon_ms);
 }
 
 static void check_listed(struct world *world, const struct phone *phone,
@@ -214,7 +214,7 @@ static void check_listed(struct world *world, const struct phone *phone,
     if (listed->valid_until_ms == 0 ||
         (options->expires_at_ms != 0 && listed->valid_until_ms > options->expires_at_ms) ||
         listed->valid_until_ms >
-            record->attempts[attempt].accepted_ms + world->host.options.report_horizon_ms)
+            record->attempts[attempt].accepted_ms + world->hosts[0].options.report_horizon_ms)
         violate(world, "L3: message %u is listed as valid for too long", listed->message);
     if (listed->cancel ? is_old
                        : world_store_on_disk(&world->store, listed->message).cancel_requested)

@@ -218,6 +218,7 @@ static void is_restored(struct world *world, struct phone *phone)
         return;
     TRACE(world, "phone-%u has a list from before", phone->index);
     phone_kill(world, phone->index);
+    app->restored_at_ms = world->now_ms;
     app->registration = app->kept_registration;
     app->held_count = app->kept_count;
     memcpy(app->held, app->kept, sizeof(app->held));

@@ -11,6 +11,10 @@ enum event_kind {
     EVENT_STORE_COMMIT,
     EVENT_STORE_ANSWER,
     EVENT_STORE_POLLED,
+    EVENT_STORE_SERVER_ENDS, /* a transaction whose connection is lost */
+    EVENT_STORE_RECONNECTS,
+    EVENT_STORE_GIVES_UP, /* what waits for the connection */
+    EVENT_BROKER_THAWS,
     EVENT_OPENS,          /* a connection reaches the broker */
     EVENT_WRITABLE,       /* the broker may write a frame on it */
     EVENT_FRAME_UP,       /* a frame reaches the broker */

@@ -63,17 +63,50 @@ static void break_device(enum mutation broken, struct device_configuration *conf
         configuration->daily_segments.is_own = false;
 }
 
+/* As if a slot were for the connection that the store has. */
+static void break_slots(const struct world_store *store, const struct store_claim *claim,
+                        int64_t epochs[])
+{
+    for (size_t i = 0; i < claim->slot_count; i++) {
+        struct store_holder *slot = &claim->slots[i];
+        const struct memory_device *device = table_find(&store->tables.devices, slot->device_id);
+        bool is_newest = device && device->connection_epoch == slot->connection_epoch;
+        epochs[i] = slot->connection_epoch;
+        if ((store->broken == MUTATION_HAND_OVER_ON_OLD_SESSION && !is_newest) ||
+            (store->broken == MUTATION_ZOMBIE_HANDS_OVER && is_newest))
+            slot->connection_epoch = 0;
+    }
+}
+
+static void mend_slots(const struct world_store *store, const struct store_claim *claim,
+                       const int64_t epochs[])
+{
+    for (size_t i = 0; i < claim->slot_count; i++) {
+        struct store_holder *slot = &claim->slots[i];
+        slot->connection_epoch = epochs[i];
+        bool is_untold = (store->broken == MUTATION_OLD_CONNECTION_STAYS &&
+                          slot->connection == STORE_CONNECTION_SUPERSEDED) ||
+                         (store->broken == MUTATION_ZOMBIE_UNTOLD &&
+                          slot->connection == STORE_CONNECTION_ENDED);
+        if (is_untold)
+            slot->connection = STORE_CONNECTION_CURRENT;
+    }
+}
+
 static enum error claim(struct world_store *store, struct store_write *write)
 {
     const struct table *devices = &store->tables.devices;
     struct device_configuration decided[MOST_PHONES];
+    int64_t epochs[STORE_MAX_CLAIM];
     store_mutations_break_queue(&store->database, store->broken);
     for (size_t i = 0; i < devices->count; i++) {
         struct memory_device *device = devices->rows[i];
         decided[i] = device->configuration;
         break_device(store->broken, &device->configuration);
     }
+    break_slots(store, &write->claim, epochs);
     enum error error = world_store_run(store, write);
+    mend_slots(store, &write->claim, epochs);
     for (size_t i = 0; i < devices->count; i++)
         ((struct memory_device *)devices->rows[i])->configuration = decided[i];
     for (size_t i = 0; i < write->claim.slot_count && store->broken == MUTATION_OPTIONS_NOT_TOLD;
@@ -84,7 +117,7 @@ static enum error claim(struct world_store *store, struct store_write *write)
     return error;
 }
 
-enum { SHORT_SILENCE_MS = 5000 };
+enum { SHORT_SILENCE_MS = 5000, MOST_OTHERS = 16 };
 
 /* Makes a transition that no verb would make. */
 static void force(struct world_store *store, const struct memory_message *message,
@@ -186,6 +219,8 @@ static enum error release_message(struct world_store *store, struct store_write 
         write->release.ref.attempt = 0; /* counts for the current attempt */
     enum error error = world_store_run(store, write);
     write->release.ref.attempt = attempt;
+    if (store->broken == MUTATION_OLD_CONNECTION_STAYS)
+        write->release.superseded = false;
     return error;
 }
 
@@ -214,9 +249,39 @@ static enum error return_to_queue(struct world_store *store, struct store_write 
     return error;
 }
 
+/* The leases of others are over, or none is. In place, and only for the time of the write: those that it leaves are as before. */
+static enum error lease_among_broken(struct world_store *store, struct store_write *write)
+{
+    const struct table *brokers = &store->tables.brokers;
+    struct memory_broker before[MOST_OTHERS], *row;
+    size_t count = 0;
+    for (size_t i = 0; i < brokers->count && count < MOST_OTHERS; i++) {
+        row = brokers->rows[i];
+        if (message_id_equal(&row->instance, &write->lease.instance))
+            continue;
+        before[count++] = *row;
+        row->lease_until_ms = store->wall_ms + (store->broken == MUTATION_LEASE_IGNORED ? -1 : 1);
+    }
+    enum error error = world_store_run(store, write);
+    for (size_t i = 0; i < count; i++) {
+        row = table_find(brokers, before[i].name);
+        if (row && message_id_equal(&row->instance, &before[i].instance))
+            row->lease_until_ms = before[i].lease_until_ms;
+    }
+    return error;
+}
+
 static enum error lease(struct world_store *store, struct store_write *write)
 {
-    return store->broken == MUTATION_OFFERS_FORGOTTEN ? ERROR_NONE : world_store_run(store, write);
+    struct store_lease_broker *request = &write->lease;
+    if (store->broken == MUTATION_OFFERS_FORGOTTEN)
+        return ERROR_NONE;
+    if (store->broken == MUTATION_LEASE_IGNORED || store->broken == MUTATION_DEAD_BROKER_STAYS)
+        return lease_among_broken(store, write);
+    enum error error = world_store_run(store, write);
+    if (store->broken == MUTATION_ZOMBIE_UNTOLD)
+        request->lost = request->replaced = false;
+    return error;
 }
 
 /* ---- Requests of clients ---- */

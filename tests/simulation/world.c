@@ -34,9 +34,11 @@ void world_trace(struct world *world, const char *format, ...)
         puts(line);
 }
 
-void world_begin_transaction(struct world *world)
+void world_begin_transaction(struct world *world, const struct host *host)
 {
-    world_store_begin(&world->store, world->now_ms, world_wall_ms(world));
+    int64_t offset_ms = host ? host->clock_offset_ms : 0;
+    world_store_begin(&world->store, world->now_ms, world_wall_ms(world) + offset_ms);
+    world->store.host = host ? (int)host->index : NOBODY;
 }
 
 void world_commit_transaction(struct world *world)
@@ -120,6 +122,8 @@ static void connection_event(struct world *world, const struct event *event)
     struct connection *connection = &world->connections[event->subject];
     if (!connection->used || connection->generation != event->generation)
         return;
+    if (two_brokers_defer(world, &world->hosts[connection->host], event))
+        return;
     if (event->type == EVENT_OPENS)
         link_establish(world, event->subject);
     if (event->type == EVENT_WRITABLE && connection->broker_is_open)
@@ -136,31 +140,47 @@ static void connection_event(struct world *world, const struct event *event)
 
 static void host_event(struct world *world, const struct event *event)
 {
-    if (!world->host.broker || event->generation != world->host.generation)
+    struct host *host = &world->hosts[event->subject];
+    if (!host->broker || event->generation != host->generation ||
+        two_brokers_defer(world, host, event))
         return;
     if (event->type == EVENT_BROKER_TICK)
-        host_tick(world);
-    if (event->type == EVENT_STORE_COMMIT)
-        host_commit(world);
+        host_tick(world, host);
+    if (event->type == EVENT_STORE_COMMIT && host->in_transaction && !host->lost.is_away &&
+        event->a == host->transactions)
+        broker_store_commit(world, host);
     if (event->type == EVENT_STORE_ANSWER)
-        host_answer(world);
+        broker_store_answer(world, host);
     if (event->type == EVENT_STORE_POLLED)
-        host_polled(world);
+        broker_store_polled(world, host);
+    two_brokers_event(world, host, event);
+}
+
+static void ring(struct world *world)
+{
+    for (unsigned i = 0; i < world->broker_count; i++) {
+        struct host *host = &world->hosts[i];
+        if (!host->broker || two_brokers_is_frozen(world, host))
+            continue;
+        broker_doorbell(host->broker, world->now_ms);
+        host_pump(world, host);
+    }
 }
 
 static void happen(struct world *world, const struct event *event)
 {
     switch (event->type) {
     case EVENT_BROKER_START:
-        if (!world->host.broker)
-            host_start(world);
+        if (!world->hosts[event->subject].broker)
+            host_start(world, &world->hosts[event->subject]);
         break;
     case EVENT_DOORBELL:
-        if (world->host.broker) {
-            broker_doorbell(world->host.broker, world->now_ms);
-            host_pump(world);
-        }
+        ring(world);
         break;
+    case EVENT_BROKER_THAWS:
+    case EVENT_STORE_SERVER_ENDS:
+    case EVENT_STORE_RECONNECTS:
+    case EVENT_STORE_GIVES_UP:
     case EVENT_BROKER_TICK:
     case EVENT_STORE_COMMIT:
     case EVENT_STORE_ANSWER:
@@ -211,7 +231,7 @@ static void run(struct world *world)
         if (!world->recovering || event.type != EVENT_BROKER_TICK)
             continue;
         if ((invariants_all_finished(world) && clients_are_done(world) &&
-             incoming_is_settled(world)) ||
+             incoming_is_settled(world) && two_brokers_are_settled(world)) ||
             world->now_ms - world->recovering_since_ms > SETTLED_WITHIN_MS)
             break;
     }
@@ -219,8 +239,8 @@ static void run(struct world *world)
         invariants_check_end(world);
 }
 
-bool world_run(uint64_t seed, enum mutation broken, struct counts *counts, struct trace *trace,
-               char violation[256])
+bool world_run(uint64_t seed, unsigned brokers, enum mutation broken, struct counts *counts,
+               struct trace *trace, char violation[256])
 {
     struct world *world = calloc(1, sizeof(*world));
     if (!world)
@@ -232,6 +252,7 @@ bool world_run(uint64_t seed, enum mutation broken, struct counts *counts, struc
         .random.state = seed,
         .counts = counts,
         .trace = trace,
+        .broker_count = brokers,
     };
     struct store_limits limits = {
         .same_device_ms = seed % 2 * HOUR_MS,
@@ -241,14 +262,15 @@ bool world_run(uint64_t seed, enum mutation broken, struct counts *counts, struc
         .recipient_daily_messages = seed % 8 == 5 ? 1 + (int64_t)(seed / 8 % MOST_MESSAGES) : 0,
     };
     world_store_init(&world->store, &limits);
-    if (seed % LOAD_EVERY == 0)
+    if (seed % LOAD_EVERY == 0 && brokers == 1)
         load_run(world);
     else
         run(world);
     counts->seeds++;
     counts->violations += world->violation[0] != '\0';
     strcpy(violation, world->violation);
-    host_discard(world);
+    for (unsigned i = 0; i < brokers; i++)
+        host_discard(world, &world->hosts[i]);
     link_release_all(world);
     free(world->schedule.heap);
     world_store_fini(&world->store);

@@ -6,6 +6,8 @@
  * Each file has its part of it:
  *   world_store.c   the store, in memory; what is not committed is lost with the broker
  *   broker_host.c   carries out what the core wants; kills it, drains it, starts it again
+ *   broker_store.c  the store as a broker has it: writes in groups, and reads
+ *   two_brokers.c   worlds with two brokers: what goes wrong there alone, and the invariants over that
  *   link.c          connections: frames on their way, in order, until the connection is cut
  *   phone*.c        phones with a journal, basic and polled ones (polled.h); radio.c what becomes of a text
  *   faults.c        the conditions of a seed, and its faults
@@ -28,6 +30,7 @@
 #include "ws-broker/core/broker.h"
 
 enum {
+    MOST_BROKERS = 2,
     MOST_CONNECTIONS = 64,
     MOST_ATTEMPTS = 128,
     MOST_REPORTS = 512, /* of one phone, over all its journals */
@@ -48,27 +51,41 @@ enum {
 
 struct queued_write {
     struct store_write *write;
-    int64_t
-        trusted_wall_ms; /* when it was submitted; 0: the clock was not trusted, or it does not matter */
+    int64_t trusted_wall_ms; /* when it was submitted; 0: the clock was not trusted */
 };
 
-struct write_queue {
+struct queued_writes {
     struct queued_write writes[MOST_WRITES];
     size_t count;
 };
 
 struct host {
+    unsigned index;
     struct broker *broker; /* NULL: not running */
     unsigned generation;
     struct message_id instance;
     struct broker_options options;
-    struct write_queue waiting, batch, committed;              /* committed: answers on their way */
+    struct queued_writes waiting, batch, committed;            /* committed: answers on their way */
     struct store_work *poll;                                   /* under way; NULL: none */
     enum { POLL_BEGINS, POLL_WAITS, POLL_HAS_RUN } poll_state; /* waits: for the transaction */
     enum error poll_result;
     int64_t tick_at_ms;
     struct seen_clock clock;
     bool draining;
+
+    /* In worlds of two brokers. */
+    bool in_transaction;     /* the open one is its own */
+    unsigned transactions;   /* so far: an event is about one of them */
+    int64_t clock_offset_ms; /* from the clock of the others */
+    int64_t slow_ms;         /* the most that its store takes longer than that of others */
+    int64_t frozen_until_ms;
+    int64_t leased_at_ms; /* monotonic; of its last lease. 0: it has none */
+    struct {
+        bool is_away; /* without a connection to the store */
+        int64_t until_ms, cut_off_until_ms;
+        bool is_unknown; /* what has become of its transaction: the COMMIT was under way */
+        bool committed;  /* which nobody knows */
+    } lost;
 };
 
 /* ---- The network ---- */
@@ -98,6 +115,8 @@ struct connection {
     unsigned opened; /* the phone's count */
     bool paused;     /* the broker does not read */
     bool writable_is_due;
+    unsigned host;         /* the broker that it leads to */
+    int64_t session_epoch; /* which its phone was told; 0: none yet */
     session_id session;
     struct link up, down;
 };
@@ -227,6 +246,9 @@ struct record {
         int64_t accepted_ms; /* wall */
         bool released;       /* the release was on the wire */
         unsigned reports;
+        bool by_broker, was_told; /* a broker claimed it, and has its answer, */
+        bool may_be_untold;       /* or died, or was told that it is not known */
+        unsigned host;
     } attempts[MOST_ATTEMPTS];
     unsigned new_sms_count;
     struct submit submits[MOST_SUBMITS];
@@ -248,12 +270,16 @@ struct conditions {
     int64_t delay_ms, commit_ms;
     unsigned long_delays;    /* per mille */
     unsigned write_failures; /* per mille */
+
+    /* Of two brokers: weights, and how many of a thousand transactions lose their connection. */
+    unsigned freezes, cut_offs, moves, lost_connections;
 };
 
 struct counts {
     uint64_t seeds, steps, messages, kills, drains, wipes, crashes, cuts, jumps, commits_lost,
         frames, listings, registrations, submits, incoming, opt_outs, expired, replays, batches,
-        resends, decisions, events, violations;
+        resends, decisions, events, freezes, lost_connections, outcomes_unknown, ended_brokers,
+        moves, violations;
     uint64_t ended[MESSAGE_STATUS_COUNT];
 };
 
@@ -292,7 +318,10 @@ struct world {
 
     struct world_store store;
     enum error store_trouble; /* its commits end with this; ERROR_NONE */
-    struct host host;
+    struct host hosts[MOST_BROKERS];
+    unsigned broker_count;
+    int64_t clock_set_ms[2];   /* when it was set last, and before that */
+    int64_t greeting_delay_ms; /* that a frozen broker may add */
     struct connection connections[MOST_CONNECTIONS];
     struct phone phones[MOST_PHONES];
     unsigned phone_count;
@@ -325,8 +354,8 @@ struct world {
 /* ---- world.c ---- */
 
 /* Runs a whole seed; false when an invariant was violated. `trace` may be NULL. */
-bool world_run(uint64_t seed, enum mutation broken, struct counts *counts, struct trace *trace,
-               char violation[256]);
+bool world_run(uint64_t seed, unsigned brokers, enum mutation broken, struct counts *counts,
+               struct trace *trace, char violation[256]);
 
 void world_schedule(struct world *world, int64_t in_ms, struct event event);
 int64_t world_wall_ms(const struct world *world);
@@ -339,24 +368,68 @@ int64_t world_wall_ms(const struct world *world);
     } while (0)
 PRINTF_FORMAT(2, 3) void world_trace(struct world *world, const char *format, ...);
 
-/* A transaction of the store; invariants.c checks what it commits. */
-void world_begin_transaction(struct world *world);
+/* A transaction of the store; invariants.c checks what it commits. `host`: whose it is, by its clock; NULL: the API's. */
+void world_begin_transaction(struct world *world, const struct host *host);
 void world_commit_transaction(struct world *world);
 
 /* ---- broker_host.c ---- */
 
-void host_start(struct world *world);
-void host_kill(struct world *world);
+void host_start(struct world *world, struct host *host);
+void host_kill(struct world *world, struct host *host);
 /* Frees a core at the end of the run. */
-void host_discard(struct world *world);
-void host_drain(struct world *world);
-void host_tick(struct world *world);
-void host_pump(struct world *world);
-void host_commit(struct world *world);
-void host_answer(struct world *world);
-void host_polled(struct world *world);
+void host_discard(struct world *world, struct host *host);
+void host_drain(struct world *world, struct host *host);
+void host_tick(struct world *world, struct host *host);
+void host_schedule_tick(struct world *world, struct host *host);
+void host_pump(struct world *world, struct host *host);
 void host_write(struct world *world, unsigned connection);
-void host_end_lease_if_drained(struct world *world);
+void host_end_lease_if_drained(struct world *world, struct host *host);
+void host_schedule(struct world *world, const struct host *host, int64_t in_ms,
+                   enum event_kind type);
+
+/* ---- broker_store.c ---- */
+
+void queued_writes_add(struct queued_writes *queue, struct store_write *write,
+                       int64_t trusted_wall_ms);
+struct queued_write queued_writes_take(struct queued_writes *queue);
+void broker_store_submit(struct world *world, struct host *host, struct store_write *write);
+void broker_store_poll(struct world *world, struct host *host, struct store_work *work);
+void broker_store_end_poll(struct host *host, enum error result, int64_t now_ms);
+void broker_store_polled(struct world *world, struct host *host);
+void broker_store_commit(struct world *world, struct host *host);
+void broker_store_answer(struct world *world, struct host *host);
+/* Ends its open transaction: on disk as a whole, or not at all. */
+void broker_store_end_transaction(struct world *world, struct host *host, bool commits);
+/* Where no transaction is open: the first broker that waits begins one; `first` is asked first. */
+void broker_store_go_on(struct world *world, unsigned first);
+
+/* ---- two_brokers.c ---- */
+
+void two_brokers_init(struct world *world);
+void two_brokers_recover(struct world *world);
+/* Faults. */
+void two_brokers_freeze(struct world *world, struct host *host);
+void two_brokers_cut_off(struct world *world, struct host *host);
+/* The one that a new connection of the phone leads to. */
+unsigned two_brokers_choose(struct world *world, const struct phone *phone);
+/* How a broker is started again. */
+int64_t two_brokers_restart_ms(struct world *world, struct host *host);
+/* Whether the event has to wait until its broker goes on; it is then scheduled again. */
+bool two_brokers_defer(struct world *world, const struct host *host, const struct event *event);
+bool two_brokers_is_frozen(const struct world *world, const struct host *host);
+/* Of a transaction: whether its connection is lost now. */
+bool two_brokers_lose_connection(struct world *world, struct host *host);
+void two_brokers_event(struct world *world, struct host *host, const struct event *event);
+/* The invariants over two brokers. */
+/* The broker gets the answer. */
+void two_brokers_note_told(struct world *world, const struct host *host,
+                           const struct store_write *write);
+/* It does not, or not what has become of its writes. */
+void two_brokers_note_untold(struct world *world, const struct host *host);
+void two_brokers_check_lease(struct world *world, const struct change *change);
+void two_brokers_check_left(struct world *world, const struct change *change);
+bool two_brokers_are_settled(const struct world *world);
+void two_brokers_check_end(struct world *world);
 
 /* ---- link.c ---- */
 

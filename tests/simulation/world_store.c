@@ -195,6 +195,14 @@ bool world_store_is_connected(const struct world_store *store, unsigned phone)
     return device && device->connected;
 }
 
+bool world_store_has_connection(const struct world_store *store, unsigned phone, int64_t epoch)
+{
+    char device_id[DEVICE_ID_SIZE];
+    device_id_of(phone, device_id);
+    const struct memory_device *device = table_find(&store->tables.devices, device_id);
+    return device && device->connected && device->connection_epoch == epoch;
+}
+
 void world_store_add_device(struct world_store *store, unsigned phone)
 {
     char device_id[DEVICE_ID_SIZE];
@@ -226,6 +234,8 @@ void world_store_poll(const struct world_store *store, int64_t wall_ms, struct s
         work->configured_cursor = work->configured[work->configured_count - 1].traits.configured;
     if (store->broken == MUTATION_DECISION_UNNOTICED)
         work->configured_count = 0;
+    if (store->broken == MUTATION_OLD_CONNECTION_STAYS)
+        work->superseded_count = 0;
     read_moves(store, work);
     work->more = work->moves.more;
 }
@@ -261,6 +271,7 @@ void world_store_note_transition(struct world_store *store,
                     .moved_at_ms = tracked->moved_at_ms,
                     .sims = sims_of(store, transition->device_id),
                     .clock_is_trusted = store->clock_is_trusted,
+                    .host = transition->reason == TRANSITION_CLAIMED ? store->host : NOBODY,
                 });
     tracked->moved_at_ms = store->now_ms;
 }
@@ -467,6 +478,21 @@ static void look_after(struct world_store *store, const struct waiting *waiting,
     }
 }
 
+/* What was claimed for a connection that the store knows better of. */
+static void look_for_old(struct world_store *store, const struct store_claim *claim)
+{
+    for (size_t i = 0; i < claim->slot_count; i++) {
+        const struct memory_device *device = table_find(&store->tables.devices,
+                                                        claim->slots[i].device_id);
+        if (!claim->messages[i].text)
+            continue;
+        if (!device || device->connection_epoch != claim->slots[i].connection_epoch)
+            store->to_old = message_of_id(&claim->messages[i].id) + 1;
+        else if (!device->connected)
+            store->to_ended = message_of_id(&claim->messages[i].id) + 1;
+    }
+}
+
 static enum error claim(struct world_store *store, struct store_write *write)
 {
     struct waiting waiting;
@@ -478,6 +504,7 @@ static enum error claim(struct world_store *store, struct store_write *write)
     enum error error = store->cap_every > 0 ? claim_with_limits(store, &write->claim)
                                             : store_mutations_run(store, write);
     look_for_released(store, &waiting);
+    look_for_old(store, &write->claim);
     if (!waiting.in_the_way && !write->claim.deferred)
         look_after(store, &waiting, &write->claim);
     return error;
@@ -537,6 +564,27 @@ static enum error receive(struct world_store *store, struct store_write *write)
     return error;
 }
 
+static enum error lease(struct world_store *store, struct store_write *write)
+{
+    enum { MOST = 8 };
+    const struct table *brokers = &store->tables.brokers;
+    struct memory_broker before[MOST];
+    size_t count = 0;
+    for (size_t i = 0; i < brokers->count && count < MOST; i++)
+        before[count++] = *(const struct memory_broker *)brokers->rows[i];
+    enum error error = store_mutations_run(store, write);
+    for (size_t i = 0; i < count && error == ERROR_NONE; i++) {
+        if (!message_id_equal(&before[i].instance, &write->lease.instance) &&
+            strcmp(before[i].name, write->lease.name) != 0 && !table_find(brokers, before[i].name))
+            note(store, (struct change){.lease = LEASE_ENDED,
+                                        .instance = before[i].instance,
+                                        .left_ms = before[i].lease_until_ms - store->wall_ms});
+    }
+    if (error == ERROR_NONE && write->lease.lease_ms > 0 && !write->lease.lost)
+        note(store, (struct change){.lease = LEASE_RENEWED, .instance = write->lease.instance});
+    return error;
+}
+
 enum error world_store_execute(struct world_store *store, struct store_write *write)
 {
     static enum error (*const own[STORE_VERB_COUNT])(struct world_store *, struct store_write *) = {
@@ -544,6 +592,7 @@ enum error world_store_execute(struct world_store *store, struct store_write *wr
         [STORE_ENQUEUE_BATCH] = enqueue_batch,
         [STORE_RESEND] = resend_message,
         [STORE_CLAIM] = claim,
+        [STORE_BROKER_LEASE] = lease,
         [STORE_REPORT] = report,
         [STORE_RECEIVE] = receive,
         [STORE_POLL_MESSAGES] = poll_messages,

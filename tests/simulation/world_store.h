@@ -24,6 +24,11 @@ struct change {
     unsigned sims;             /* that the store knows of the device then: bit N for slot N */
     int64_t moved_at_ms;       /* of the transition before; monotonic */
     bool clock_is_trusted;     /* as below */
+    int host;                  /* the broker that claims it; NOBODY */
+    /* Or a broker has renewed its lease, or was ended by another one, that many milliseconds before its time. */
+    enum { LEASE_UNTOUCHED, LEASE_RENEWED, LEASE_ENDED } lease;
+    struct message_id instance;
+    int64_t left_ms;
 };
 
 /* What the rows of a message do not have. */
@@ -36,6 +41,7 @@ struct world_store {
     struct memory_tables tables;
     struct store_database database;
     bool open;
+    int host; /* the broker whose transaction it is; NOBODY */
     struct change changes[MOST_CHANGES];
     size_t change_count;
     struct tracked tracked[MOST_MESSAGES], tracked_on_disk[MOST_MESSAGES];
@@ -53,6 +59,8 @@ struct world_store {
     struct message_options options[MOST_MESSAGES]; /* what the client asks for, of each message */
     /* A message that was claimed, though another one comes before it; plus 1, 0: none. Stays. */
     unsigned overtaking, overtaken;
+    /* The same of one that was claimed for a connection that is not its phone's newest, or was ended. */
+    unsigned to_old, to_ended;
     unsigned
         released; /* a message whose send_at came by a clock that is not trusted; plus 1, 0: none */
 };
@@ -97,6 +105,9 @@ unsigned world_store_count_incoming(const struct world_store *store, unsigned ph
                                     unsigned received_at, const char *text);
 
 bool world_store_is_connected(const struct world_store *store, unsigned phone);
+
+/* The same of that connection. */
+bool world_store_has_connection(const struct world_store *store, unsigned phone, int64_t epoch);
 
 /* The id of a message, and back: MOST_MESSAGES for any other id. */
 struct message_id message_id_of(unsigned message);
