@@ -381,6 +381,7 @@ FAULTS ?= 2
 model: test-dependencies
 	@$(PYTHON) tests/model/search.py $(FAULTS)
 	@$(PYTHON) tests/model/search.py polled.pml $(FAULTS)
+	@$(PYTHON) tests/model/search.py brokers.pml $(FAULTS)
 
 # Runs every target of tests/fuzz for FUZZ_SECONDS; new inputs that it finds are added to tests/fuzz/corpus.
 # FUZZ_TARGET="json broker" takes some.

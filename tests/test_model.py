@@ -1,10 +1,11 @@
-"""model/delivery.pml and model/incoming.pml, the assured level of the protocol, and model/polled.pml: Spin searches them."""
+"""model/delivery.pml and model/incoming.pml, the assured level of the protocol, model/polled.pml, and model/brokers.pml, two brokers
+on one store: Spin searches them."""
 
 import re
 
 import pytest
 
-from model.search import DELIVERY, INCOMING, POLLED, search
+from model.search import BROKERS, DELIVERY, INCOMING, POLLED, search
 
 
 def bugs_of(model):
@@ -12,7 +13,7 @@ def bugs_of(model):
     return sorted(set(re.findall(r"\bBUG_[A-Z_]*[A-Z]\b", model.read_text())))
 
 
-BUGS = [(model, bug) for model in (DELIVERY, INCOMING, POLLED) for bug in bugs_of(model)]
+BUGS = [(model, bug) for model in (DELIVERY, INCOMING, POLLED, BROKERS) for bug in bugs_of(model)]
 
 
 def test_every_property_holds_with_one_fault(tmp_path):
@@ -33,7 +34,14 @@ def test_every_property_of_polled_phones_holds(tmp_path):
     assert found.states > 100_000, found.output
 
 
+def test_every_property_of_two_brokers_holds(tmp_path):
+    found = search(tmp_path, "FAULTS=1", model=BROKERS)
+    assert found.complete, found.output
+    assert found.states > 100_000, found.output
+
+
 def test_there_are_bugs_to_find():
+    assert len(bugs_of(BROKERS)) >= 7
     assert len(bugs_of(DELIVERY)) >= 10 and len(bugs_of(INCOMING)) >= 8 and len(bugs_of(POLLED)) >= 10
 
 

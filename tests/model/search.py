@@ -14,6 +14,7 @@ from pathlib import Path
 DELIVERY = Path(__file__).with_name("delivery.pml")
 INCOMING = Path(__file__).with_name("incoming.pml")
 POLLED = Path(__file__).with_name("polled.pml")
+BROKERS = Path(__file__).with_name("brokers.pml")
 MEMORY_MIB = 10_240  # for two faults
 DEPTH = 10_000
 # A state is stored whole, no bit-state hashing: what was searched was searched completely. There is nothing to reduce
