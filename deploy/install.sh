@@ -219,6 +219,24 @@ write_settings() {
     fi
 }
 
+# The units have no network but their sockets, and the timer backs up a file.
+fit_units() {
+    local unit folder
+    for unit in "${program_units[@]}"; do
+        folder=/etc/systemd/system/$unit.d
+        rm -f "$folder/postgresql.conf"
+        uses_network_for_database || continue
+        install -d -m 755 "$folder"
+        printf '%s\n' "# install.sh has written this, because DATABASE_URL names a server on the network." "[Service]" \
+            PrivateNetwork=no "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK" IPAddressDeny= >"$folder/postgresql.conf"
+    done
+    if uses_postgresql; then
+        systemctl mask --quiet --now sms-gateway-backup.timer
+    else
+        systemctl unmask --quiet sms-gateway-backup.timer
+    fi
+}
+
 public_host() {
     local url host
     url=${PUBLIC_URL-$(setting_in_file PUBLIC_URL)}
@@ -297,6 +315,11 @@ fi
 before=$([ ! -e "$settings_file" ] || settings_state)
 changes=$(for name in $(changed_settings); do echo "    $name=${!name}"; done)
 [ -z "$changes" ] || step "write into $settings_file:"$'\n'"$changes" write_settings
+if uses_postgresql; then
+    step "let the programs reach the database, and stop the backups of a file" fit_units
+elif [ "$dry_run" = no ]; then
+    fit_units
+fi
 if wants_certificate; then
     step "make a CA and a certificate for this machine's names and addresses, in $tls_folder" make_certificate
 fi

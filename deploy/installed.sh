@@ -138,6 +138,11 @@ uses_postgresql() {
     [[ $DATABASE_URL == postgres:* || $DATABASE_URL == postgresql:* ]]
 }
 
+# A server on this machine is reached by its socket, for which the units need no network.
+uses_network_for_database() {
+    uses_postgresql && [[ $DATABASE_URL != *[?\&]host=/* ]]
+}
+
 # Backups of a PostgreSQL database are made by its own tools.
 make_backup() {
     if uses_postgresql; then

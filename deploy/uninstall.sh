@@ -48,6 +48,8 @@ take_off() {
 remove_data() {
     rm -rf "$data_folder" "${settings_file%/*}" "$package_folder" /run/sms-gateway "$tls_copies" \
         /var/lib/systemd/timers/stamp-sms-gateway-*
+    rm -f /etc/systemd/system/sms-gateway-*.service.d/postgresql.conf
+    systemctl unmask --quiet sms-gateway-backup.timer 2>/dev/null || true
     local user
     for user in sms-gateway-web sms-gateway; do
         ! id "$user" >/dev/null 2>&1 || userdel "$user"

@@ -122,6 +122,7 @@ def test_a_database_url_of_postgresql_needs_its_package_next_to_the_other(tmp_pa
     make_package(tmp_path, "sms-gateway-postgresql")
     result = run(*arguments, "--database-url", url, before=as_if_systemd_ran())
     assert result.returncode == 0 and f"    DATABASE_URL={url}\n    NODE_NAME=alpha\n" in result.stdout, result.stdout
+    assert "would: let the programs reach the database, and stop the backups of a file\n" in result.stdout
 
 
 def test_a_file_that_is_no_package_is_refused(tmp_path):
