@@ -258,6 +258,57 @@ static void a_claim_that_was_cut_is_followed_by_one_of_its_size(void **state)
     world_free(world);
 }
 
+/* Answers the claim that is under way, after so long. */
+static void answer_claim(struct world *world, int64_t took_ms, bool cut)
+{
+    struct store_write *claim = world_take_pending(world, STORE_CLAIM);
+    assert_non_null(claim);
+    world_advance(world, took_ms);
+    world_fill_claim(world, claim);
+    claim->claim.cut = cut;
+    world_answer(world, claim, ERROR_NONE);
+}
+
+static void claims_pause_while_others_want_the_store(void **state)
+{
+    (void)state;
+    struct broker_options options = default_options;
+    options.window = 100;
+    struct world *world = world_new(&options);
+    world_connect_phone(world, "phone", "{}");
+    world_queue(world, 1000);
+    answer_claim(world, 4, true);
+    int64_t until_ms = world->now_ms + 12;
+    assert_null(world_take_pending(world, STORE_CLAIM));
+    assert_int_equal(broker_wake_ms(world->broker), until_ms);
+    broker_doorbell(world->broker, world->now_ms);
+    world_pump(world);
+    assert_null(world_take_pending(world, STORE_CLAIM));
+    world_advance(world, 11);
+    assert_null(world_take_pending(world, STORE_CLAIM));
+    world_advance(world, 1);
+    answer_claim(world, 2, false); /* was not cut, but soon after one that was */
+    assert_int_equal(broker_wake_ms(world->broker), world->now_ms + 6);
+    world_advance(world, 6);
+    answer_claim(world, 90, false); /* longer ago: others have gone */
+    answer_claim(world, 500, true);
+    assert_int_equal(broker_wake_ms(world->broker), world->now_ms + 100); /* never longer */
+    world_free(world);
+}
+
+static void a_pause_of_claims_without_phones_wakes_nobody(void **state)
+{
+    (void)state;
+    struct world *world = world_new(&default_options);
+    session_id id = world_connect_phone(world, "a", "{}");
+    world_queue(world, 100);
+    answer_claim(world, 4, true);
+    world_close_session(world, id);
+    world_advance(world, 12);
+    assert_true(broker_wake_ms(world->broker) > world->now_ms);
+    world_free(world);
+}
+
 static void a_busy_store_is_asked_again_later(void **state)
 {
     (void)state;
@@ -647,6 +698,8 @@ UNIT_TESTS(cmocka_unit_test(a_lane_that_its_claim_did_not_reach_is_not_claimed_a
            cmocka_unit_test(no_more_messages_are_claimed_than_phones_can_take),
            cmocka_unit_test(one_claim_is_at_the_store_at_a_time),
            cmocka_unit_test(a_claim_that_was_cut_is_followed_by_one_of_its_size),
+           cmocka_unit_test(claims_pause_while_others_want_the_store),
+           cmocka_unit_test(a_pause_of_claims_without_phones_wakes_nobody),
            cmocka_unit_test(a_busy_store_is_asked_again_later),
            cmocka_unit_test(the_sweep_finds_what_no_doorbell_announced),
            cmocka_unit_test(equal_phones_take_turns),

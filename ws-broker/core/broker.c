@@ -306,10 +306,17 @@ static void tick_sessions(struct broker *broker, int64_t now_ms)
     }
 }
 
+/* Before the next tick, for a poll or a claim alone. */
+static int64_t early_wake_ms(const struct broker *broker)
+{
+    return MIN(broker->work.wake_ms, broker->dispatch.wake_ms);
+}
+
 void broker_tick(struct broker *broker, int64_t now_ms, int64_t wall_ms)
 {
-    if (now_ms < broker->wake_ms && now_ms >= broker->work.wake_ms) {
+    if (now_ms < broker->wake_ms && now_ms >= early_wake_ms(broker)) {
         work_poll_if_due(broker, now_ms);
+        dispatch_run(broker, now_ms);
         return;
     }
     broker->wake_ms = now_ms + TICK_MS; /* sessions that wait for less bring it forward */
@@ -333,7 +340,7 @@ void broker_tick(struct broker *broker, int64_t now_ms, int64_t wall_ms)
 
 int64_t broker_wake_ms(const struct broker *broker)
 {
-    return MIN(broker->wake_ms, broker->work.wake_ms);
+    return MIN(broker->wake_ms, early_wake_ms(broker));
 }
 
 void broker_doorbell(struct broker *broker, int64_t now_ms)
@@ -412,7 +419,7 @@ struct broker *broker_new(const struct broker_options *options, int64_t now_ms)
     broker->wake_ms = now_ms;
     broker->jitter = options->seed | 1;
     broker->work.page.moves_cursor = options->newest_event;
-    broker->polled.again_after = broker->work.wake_ms = INT64_MAX;
+    broker->polled.again_after = broker->work.wake_ms = broker->dispatch.wake_ms = INT64_MAX;
     housekeeping_begin(broker, now_ms);
     return broker;
 }

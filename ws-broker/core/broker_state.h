@@ -23,11 +23,14 @@ struct broker {
     uint64_t messages_sent;
 
     struct {
-        bool due;              /* the store may have messages that are due */
-        bool claiming;         /* a claim is at the store */
-        bool paused;           /* sending was paused at the last claim */
-        size_t batch;          /* slots of the next claim */
-        int64_t not_before_ms; /* the store refused the last claim */
+        bool due;                   /* the store may have messages that are due */
+        bool claiming;              /* a claim is at the store */
+        bool paused;                /* sending was paused at the last claim */
+        size_t batch;               /* slots of the next claim */
+        int64_t not_before_ms;      /* the store refused the last claim, or others want it too */
+        int64_t wake_ms;            /* to claim then, for that alone; INT64_MAX: at the next tick */
+        int64_t submitted_ms;       /* the last claim */
+        int64_t contended_until_ms; /* other processes want the database too */
 
         /* What the last claim said of messages that its devices could not have */
         size_t wanted_count;

@@ -19,6 +19,9 @@
 enum {
     DAILY_LIMIT_MS = 60000, /* between two tries with a device that has reached its daily limit, */
     DISABLED_MS = 1000,     /* or that the store says is disabled */
+    CONTENDED_MS = 50,      /* after a claim that was cut, claims leave the store to others, */
+    PAUSE = 3,              /* times the duration of a claim, */
+    LONGEST_PAUSE_MS = 100, /* or this long */
 };
 
 /* For whom a slot of the claim is. */
@@ -113,6 +116,17 @@ static void complete_slot(struct broker *broker, struct store_request *request, 
         eligibility_update(broker, session, now_ms);
 }
 
+/* While a backlog drains at full speed, each of the broker's transactions has a claim in it, and each claim makes others wait. While
+   clients write too, it is one in a few. */
+static void give_way(struct broker *broker, bool cut, int64_t now_ms)
+{
+    int64_t pause_ms = MIN(PAUSE * (now_ms - broker->dispatch.submitted_ms), LONGEST_PAUSE_MS);
+    if (cut)
+        broker->dispatch.contended_until_ms = now_ms + CONTENDED_MS;
+    if (now_ms < broker->dispatch.contended_until_ms)
+        broker->dispatch.not_before_ms = broker->dispatch.wake_ms = now_ms + pause_ms;
+}
+
 static void on_claimed(struct broker *broker, struct store_request *request, int64_t now_ms)
 {
     const struct store_write *write = &request->write;
@@ -132,6 +146,7 @@ static void on_claimed(struct broker *broker, struct store_request *request, int
         broker->dispatch.not_before_ms = now_ms + STORE_REQUEST_RETRY_MS;
         return;
     }
+    give_way(broker, write->claim.cut, now_ms);
     note_pause(broker, write->claim.paused);
     wanted_devices_note(broker, &write->claim);
     if (write->claim.cut) {
@@ -207,6 +222,8 @@ static void fill_slots(struct broker *broker, struct store_request *request, siz
 
 void dispatch_run(struct broker *broker, int64_t now_ms)
 {
+    if (now_ms >= broker->dispatch.wake_ms)
+        broker->dispatch.wake_ms = INT64_MAX;
     if (!broker->dispatch.due || broker->dispatch.claiming || broker->drain.active ||
         now_ms < broker->dispatch.not_before_ms || !phone_heap_best(&broker->phone_heap))
         return;
@@ -224,6 +241,7 @@ void dispatch_run(struct broker *broker, int64_t now_ms)
     strcpy(claim->lanes_after, broker->dispatch.lanes_after);
     broker->dispatch.due = false;
     broker->dispatch.claiming = true;
+    broker->dispatch.submitted_ms = now_ms;
     FAIL_POINT("broker.before_claim");
     store_request_submit(&broker->requests, request);
 }

@@ -41,8 +41,8 @@ struct store_request {
 
 enum {
     STORE_REQUEST_RETRY_MS = 1000,
-    STORE_REQUEST_PATIENCE_US = 5000,          /* of what no device waits for */
-    STORE_REQUEST_PATIENCE_TO_PHONE_US = 1500, /* of what is on the way to a device */
+    STORE_REQUEST_PATIENCE_US = 8000,          /* of what no device waits for */
+    STORE_REQUEST_PATIENCE_TO_PHONE_US = 3000, /* of what is on the way to a device */
 };
 
 struct store_requests {
