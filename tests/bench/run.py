@@ -69,7 +69,9 @@ def main():
                   growth=growth, **sizes)
     description = machine.describe(folder)
     for measure in MEASUREMENTS:
-        if not chosen.only or measure.__name__ in chosen.only:
+        # A quick run starts no server of PostgreSQL's own but where it is asked to.
+        is_default = not chosen.only and not (chosen.quick and measure in postgresql.MEASUREMENTS)
+        if is_default or measure.__name__ in chosen.only:
             print(f"measuring: {measure.__name__} ({measure.__doc__.splitlines()[0]})",
                   file=sys.stderr, flush=True)
             measure(bench)
