@@ -15,13 +15,14 @@ apt_install() (
     fi
     echo "Installing with apt-get${as_root[0]:+ (as root through sudo)}: $*"
 
-    # Debian would start nginx (port 80) and Prometheus (port 9090) when they are installed. The gateway runs its own
-    # nginx, and the tests need only promtool.
+    # Debian would start nginx (port 80), Prometheus (port 9090) and PgBouncer (port 6432) when they are installed. The
+    # gateway runs its own nginx, and the tests need only promtool and a PgBouncer of their own.
     guard=/usr/sbin/policy-rc.d
     guarded=no
     new_services=()
     [ -x /usr/sbin/nginx ] || new_services+=(nginx)
     [ -x /usr/bin/prometheus ] || new_services+=(prometheus)
+    [ -x /usr/sbin/pgbouncer ] || new_services+=(pgbouncer)
     if [ ${#new_services[@]} -gt 0 ] && [ ! -e "$guard" ]; then
         guarded=yes
         printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$guard" >/dev/null

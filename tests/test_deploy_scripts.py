@@ -137,6 +137,19 @@ def test_uninstalling_lists_the_files_it_would_remove():
     assert "/var/lib/sms-gateway," in run("uninstall", "--dry-run", "--purge-data").stdout
 
 
+# ---- Dependencies ----
+
+
+def test_no_service_of_a_dependency_is_left_to_start():
+    """Debian starts a package's service as it is installed, and at every boot from then on; apt.sh has the names of those that it must not."""
+    packages = re.search(r"^test_packages=\((.*?)\)", (ROOT / "deploy/dependencies.sh").read_text(), re.M | re.S).group(1).split()
+    files = subprocess.run(["dpkg", "-L", *(name for name in packages if name[0].isalpha())], text=True, stdout=subprocess.PIPE,
+                           stderr=subprocess.DEVNULL, check=False).stdout
+    services = set(re.findall(r"^/etc/init\.d/(\S+)$", files, re.M))
+    assert "prometheus" in services
+    assert services <= set(re.findall(r"new_services\+=\((\S+)\)", (ROOT / "deploy/apt.sh").read_text()))
+
+
 # ---- The package ----
 
 
