@@ -258,8 +258,7 @@ wants_certificate() {
     host=$(public_host)
     [ -r "$tls_folder/server.crt" ] && [ -n "$certificate" ] || return 0
     [ -n "$host" ] || return 1
-    ! openssl x509 -in "$tls_folder/server.crt" -noout -checkhost "$host" -checkip "$host" 2>/dev/null |
-        grep -q 'does match'
+    ! grep -q 'does match' <<<"$(openssl x509 -in "$tls_folder/server.crt" -noout -checkhost "$host" -checkip "$host" 2>/dev/null)"
 }
 
 make_certificate() {
@@ -333,7 +332,7 @@ step "check the settings, and that the ports are free" check_settings
 step "enable and start sms-gateway.target, and wait until it is ready" start
 step "run the self-test (self-test.sh)" "$programs/self-test.sh"
 first_key=
-if [ "$dry_run" = yes ] || ! gateway keys list | grep -q ' first key$'; then
+if [ "$dry_run" = yes ] || ! grep -q ' first key$' <<<"$(gateway keys list)"; then
     step "create the first API key" create_first_key
 fi
 [ "$dry_run" = no ] || exit 0

@@ -78,8 +78,8 @@ is_delivered() {
 
 # PROGRAM: whether its signs of life are fresh. Metrics are given only on this machine.
 is_up() {
-    ask_directly -sS --max-time 20 -H "@$work/headers" "$(local_url)/metrics" 2>"$work/problem" |
-        grep -qxF "sms_gateway_up{process=\"$1\"} 1"
+    ask_directly -sS --max-time 20 -H "@$work/headers" -o "$work/metrics" "$(local_url)/metrics" 2>"$work/problem" &&
+        grep -qxF "sms_gateway_up{process=\"$1\"} 1" "$work/metrics"
 }
 
 has_open_messages() {
@@ -96,9 +96,9 @@ has_open_messages() {
 reason_to_send_nothing() {
     if [ "$API_KEYS" != required ] || [ "$DEVICE_TOKENS" != required ]; then
         echo "API keys or device tokens are off, so anyone may be sending"
-    elif gateway keys list | awk -v own="$key_id" '$2 == "active" && $1 != own' | grep -q .; then
+    elif [ -n "$(gateway keys list | awk -v own="$key_id" '$2 == "active" && $1 != own')" ]; then
         echo "API keys are in use, and the phone could get one of their messages"
-    elif gateway devices list | awk -v own="$name" '$2 == "active" && $1 != own' | grep -q .; then
+    elif [ -n "$(gateway devices list | awk -v own="$name" '$2 == "active" && $1 != own')" ]; then
         echo "other phones are paired, and one of them could send it"
     elif has_open_messages; then
         echo "messages are waiting for a phone"

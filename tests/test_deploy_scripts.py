@@ -132,6 +132,12 @@ def test_a_file_that_is_no_package_is_refused(tmp_path):
     assert result.returncode == 1 and "is not a package of the gateway" in result.stdout
 
 
+def test_no_script_asks_a_pipe_whether_it_has_a_line():
+    """grep -q ends at the line; what still writes fails then, and with `pipefail` the line would not have been there."""
+    for path in (ROOT / "deploy").glob("*.sh"):
+        assert not re.search(r"\|\s*(?:\\\n\s*)?grep -[a-zA-Z]*q", path.read_text()), path.name
+
+
 def test_uninstalling_lists_the_files_it_would_remove():
     assert "/var/lib/sms-gateway" not in run("uninstall", "--dry-run").stdout
     assert "/var/lib/sms-gateway," in run("uninstall", "--dry-run", "--purge-data").stdout
