@@ -237,6 +237,19 @@ static void the_newest_stream_is_told_and_older_ones_stay_open(void **state)
     world_free(world);
 }
 
+static void the_store_refuses_a_newer_stream_and_older_ones_end(void **state)
+{
+    (void)state;
+    struct world *world = world_new(&default_options);
+    enum error error;
+    session_id first = connect_phone(world, KEEPS_RUNNING);
+    session_id second = open_stream(world);
+    world_answer(world, world_take_pending(world, STORE_DEVICE_CONNECT), ERROR_DISK_FULL);
+    assert_int_equal(world_next_output(world, second, &error), OUTPUT_CLOSE);
+    assert_int_equal(world_next_output(world, first, &error), OUTPUT_CLOSE);
+    world_free(world);
+}
+
 static void a_revoked_token_closes_all_streams(void **state)
 {
     (void)state;
@@ -407,6 +420,7 @@ UNIT_TESTS(cmocka_unit_test(a_stream_is_a_connection_without_a_greeting),
            cmocka_unit_test(a_phone_that_found_nothing_because_of_a_cancellation_is_told_again),
            cmocka_unit_test(what_is_not_fetched_returns_to_the_queue_and_the_stream_stays),
            cmocka_unit_test(the_newest_stream_is_told_and_older_ones_stay_open),
+           cmocka_unit_test(the_store_refuses_a_newer_stream_and_older_ones_end),
            cmocka_unit_test(a_revoked_token_closes_all_streams),
            cmocka_unit_test(an_app_that_may_send_twice_has_one_message_at_a_time),
            cmocka_unit_test(a_message_fills_the_window_until_it_is_sent),

@@ -187,6 +187,9 @@ static void on_connected(struct broker *broker, struct store_request *request, i
     if (write->result != ERROR_NONE) {
         if (session)
             refuse_connect(broker, session, write->result, now_ms);
+        if (write->connect.polled) /* nothing comes to older streams, and the app does not know */
+            polled_close_aside(broker, write->connect.holder.device_id, ERROR_STORE_UNAVAILABLE,
+                               now_ms);
         if (write->result == ERROR_OUTCOME_UNKNOWN)
             end_if_connected(broker, write->connect.holder.device_id, now_ms);
         return;
