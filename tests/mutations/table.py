@@ -42,6 +42,13 @@ MUTATIONS = [
              "common/store/postgresql/servers.c", "    if (!strchr(hosts, ',') ||", "    if (strchr(hosts, ',') ||",
              ("integration/test_postgresql_standby.py::test_a_server_that_does_not_answer_does_not_hide_the_primary",)),
 
+    Mutation("old-primary", STORE, "of two servers that can be written a process takes the one that was promoted later",
+             "common/store/postgresql/timeline.c", "timeline.number < than.number", "timeline.number > than.number",
+             (*unit("test_postgresql_timeline", "a_promotion_begins_a_newer_one"),
+              "integration/test_postgresql_promotion.py::test_all_processes_go_to_the_promoted_server_and_stay_there")),
+    Mutation("role-of-the-neighbour", STORE, "the process that has a role is looked for in this database alone",
+             "common/store/postgresql/role_lock.c", "AND database = (SELECT", "AND 0 <> (SELECT",
+             unit("test_postgresql_open", "the_process_that_has_the_role_is_named")),
     Mutation("claims-below-the-mark", STORE, "a claim that finds too little where the last one began looks from the beginning of the queue",
              "common/store/postgresql/message_cache.c", "    if (error == ERROR_NONE && *count < limit && mark->seq != 0) {",
              "    if (error == ERROR_NONE && *count > limit && mark->seq != 0) {",

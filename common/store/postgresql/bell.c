@@ -63,7 +63,6 @@ static void connect_bell(struct bell *bell, int64_t deadline_ms)
                         "reached",
                         LOG_TEXT("problem", problem));
         bell->is_away = true;
-        bell->connection.server++; /* a standby is connected to, but does not listen */
         bell->connect_at_ms = now_ms + bell->pause_ms;
         bell->pause_ms = MIN(2 * bell->pause_ms, LONGEST_PAUSE_MS);
         return;
@@ -145,6 +144,8 @@ static void tell_others(struct bell *bell, int64_t now_ms)
 
 static void do_what_is_due(struct bell *bell)
 {
+    if (bell->connection.pg && connection_is_past(&bell->connection))
+        lose(bell);
     int64_t now_ms = clock_monotonic_ms();
     if (!bell->connection.pg && now_ms >= bell->connect_at_ms)
         connect_bell(bell, now_ms + CONNECT_TIMEOUT_MS);
@@ -211,6 +212,11 @@ void bell_ring(struct bell *bell, unsigned topics)
         wake(bell);
 }
 
+void bell_follow(struct bell *bell)
+{
+    wake(bell);
+}
+
 bool bell_listen(struct bell *bell,
                  void (*notified)(void *context, unsigned topics, bool same_node), void *context)
 {
@@ -229,7 +235,8 @@ bool bell_listen(struct bell *bell,
     return start(bell);
 }
 
-struct bell *bell_new(const char *url, const struct store_options *options, int64_t writer_id)
+struct bell *bell_new(const char *url, const struct store_options *options, int64_t writer_id,
+                      struct newest_timeline *newest)
 {
     struct bell *bell = calloc(1, sizeof(*bell));
     if (!bell)
@@ -246,6 +253,8 @@ struct bell *bell_new(const char *url, const struct store_options *options, int6
     bell->metrics = options->metrics;
     bell->pause_ms = FIRST_PAUSE_MS;
     bell->connection.timeout_ms = (int)options->timeout_ms;
+    bell->connection.newest = newest;
+    bell->connection.leads = true; /* a process that writes nothing moves, too */
     return bell;
 }
 

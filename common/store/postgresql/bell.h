@@ -8,21 +8,26 @@
 #ifndef COMMON_STORE_POSTGRESQL_BELL_H
 #define COMMON_STORE_POSTGRESQL_BELL_H
 
+#include "common/store/postgresql/timeline.h"
 #include "common/store/store.h"
 
 #include <pthread.h>
 
 struct bell;
 
-/* `url` and `options` stay valid. `writer_id` tells this process from others. Nothing is connected before the first ring,
+/* `url`, `options` and `newest` stay valid. `writer_id` tells this process from others. Nothing is connected before the first ring,
    or bell_listen. NULL without memory. */
-struct bell *bell_new(const char *url, const struct store_options *options, int64_t writer_id);
+struct bell *bell_new(const char *url, const struct store_options *options, int64_t writer_id,
+                      struct newest_timeline *newest);
 
 /* Tells what was rung before, if that is possible at once, and ends the thread. NULL: nothing. */
 void bell_free(struct bell *bell);
 
 /* Tells the processes that listen. Any thread; does not block. */
 void bell_ring(struct bell *bell, unsigned topics);
+
+/* Goes to the server that the process uses now, if it is with an older one. Any thread; does not block. */
+void bell_follow(struct bell *bell);
 
 /* store_listen. False without a thread. */
 MUST_CHECK bool bell_listen(struct bell *bell,

@@ -7,9 +7,14 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { MOST_FOR_ONE_MS = 2000 }; /* while there are other servers to try */
+enum {
+    MOST_FOR_ONE_MS = 2000,    /* while there are other servers to try */
+    MOST_FOR_ANOTHER_MS = 500, /* when one is there */
+    SETUP_SIZE = 2048,
+};
 
 void connection_close(struct connection *connection)
 {
@@ -38,8 +43,15 @@ static bool wait_for(const struct connection *connection, short events, int64_t 
     return ready > 0;
 }
 
+bool connection_is_past(const struct connection *connection)
+{
+    return connection->newest && timeline_is_past(connection->newest, connection->timeline);
+}
+
 bool connection_is_open(struct connection *connection)
 {
+    if (connection->pg && connection_is_past(connection))
+        connection_close(connection);
     /* The second time what comes is the end. */
     for (int i = 0; i < 2 && connection->pg; i++) {
         struct pollfd descriptor = {.fd = PQsocket(connection->pg), .events = POLLIN};
@@ -117,6 +129,57 @@ static bool open_one(struct connection *connection, const char *url, const struc
                            problem);
 }
 
+/* Appends to the problem. The session is set up, and its server's timeline is known: of one round trip. */
+static bool set_up(struct connection *connection, const char *url, const struct servers *servers,
+                   const char *setup, char problem[STORE_ERROR_SIZE])
+{
+    char sql[SETUP_SIZE], own_problem[STORE_ERROR_SIZE] = "";
+    const char *reason = own_problem, *server = servers->hosts[connection->server];
+    snprintf(sql, sizeof(sql), "%s; " TIMELINE_QUERY, setup);
+    PGresult *result = connection_query(connection, sql, own_problem);
+    if (result && PQntuples(result) == 1) {
+        connection->timeline = timeline_parse(PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1));
+        reason = !connection_is_past(connection)    ? NULL
+                 : connection->timeline.number == 0 ? "it is a standby, which cannot be written"
+                                                    : "another server was promoted in its place";
+    }
+    PQclear(result);
+    if (reason)
+        servers_add_problem(problem, url, server, reason);
+    return !reason;
+}
+
+/* Others may still use an old primary: their processes are to look for the new one, too. */
+static void end_sessions(struct connection *connection)
+{
+    char problem[STORE_ERROR_SIZE] = "";
+    if (connection->timeline.number == 0)
+        return;
+    PGresult *result = connection_query(
+        connection,
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname ="
+        " current_database() AND usename = current_user AND pid <> pg_backend_pid()",
+        problem);
+    log_warning("an old primary of the database still takes connections: stop it",
+                LOG_TEXT("host", PQhost(connection->pg)),
+                LOG_NUMBER("ended_sessions", result ? atoi(PQgetvalue(result, 0, 0)) : 0));
+    PQclear(result);
+}
+
+/* Keeps the better one of two in `best`, and closes the other. */
+static void choose(struct connection *connection, struct connection *best)
+{
+    struct connection worse = *connection;
+    if (!best->pg || timeline_is_older(best->timeline, connection->timeline)) {
+        worse = *best;
+        *best = *connection;
+    }
+    if (worse.pg && timeline_is_older(worse.timeline, best->timeline))
+        end_sessions(&worse);
+    connection_close(&worse);
+    connection->pg = NULL;
+}
+
 bool connection_open(struct connection *connection, const char *url, const char *setup,
                      int64_t deadline_ms, char problem[STORE_ERROR_SIZE])
 {
@@ -124,24 +187,28 @@ bool connection_open(struct connection *connection, const char *url, const char 
     connection_close(connection);
     if (!servers_read(&servers, url, problem))
         return false;
-    bool good = false;
-    for (int left = servers.count; left > 0 && !good; left--) {
+    struct connection best = *connection;
+    connection->server %= servers.count;
+    for (int left = servers.count; left > 0 && (!best.pg || connection->leads); left--) {
         int64_t now_ms = clock_monotonic_ms();
-        connection->server %= servers.count;
         int64_t share_ms = (deadline_ms - now_ms) / left;
         if (left > 1)
             share_ms = MIN(share_ms, (int64_t)MOST_FOR_ONE_MS);
-        good = open_one(connection, url, &servers, now_ms + share_ms, problem);
-        if (good)
-            break;
+        if (best.pg)
+            share_ms = MOST_FOR_ANOTHER_MS;
+        if (open_one(connection, url, &servers, now_ms + share_ms, problem) &&
+            set_up(connection, url, &servers, setup, problem))
+            choose(connection, &best);
         connection_close(connection);
-        connection->server++;
+        connection->server = (connection->server + 1) % servers.count;
     }
-    PGresult *result = good ? connection_query(connection, setup, problem) : NULL;
-    if (!result)
-        connection_close(connection);
-    PQclear(result);
-    return connection->pg;
+    if (!best.pg)
+        return false;
+    *problem = '\0';
+    *connection = best;
+    if (connection->newest && connection->leads)
+        timeline_note(connection->newest, connection->timeline);
+    return true;
 }
 
 /* ---- Answers ---- */

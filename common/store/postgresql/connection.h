@@ -9,6 +9,7 @@
 #define COMMON_STORE_POSTGRESQL_CONNECTION_H
 
 #include "common/base/error.h"
+#include "common/store/postgresql/timeline.h"
 #include "common/store/store.h"
 
 #include <libpq-fe.h>
@@ -19,7 +20,10 @@ struct connection {
     int server;     /* of those of the URL: the last that was connected */
     bool
         is_warned; /* the server has warned: 01000 with a COMMIT says that a standby was not waited for */
-    int64_t round_trips; /* over all connections: how often answers were waited for */
+    struct timeline timeline;       /* of its server */
+    struct newest_timeline *newest; /* borrowed; NULL: it may go to any server */
+    bool leads;                     /* it looks at all servers, and the others follow it */
+    int64_t round_trips;            /* over all connections: how often answers were waited for */
 };
 
 /* A parameter, and of its type what the server inferred. */
@@ -30,13 +34,17 @@ struct connection_values {
 };
 
 /* Connects, closing what was open, and sets the session up: to the first of the URL's servers that can be used, each of which has
-   its share of the time. `problem` says in one sentence why not, without the URL's password. */
+   its share of the time, and that is not past (timeline.h). One that leads takes the server of the newest timeline, and ends the
+   sessions of its role on an old primary, so that other processes look for the new one. `problem` says in one sentence why not,
+   without the URL's password. */
 MUST_CHECK bool connection_open(struct connection *connection, const char *url, const char *setup,
                                 int64_t deadline_ms, char problem[STORE_ERROR_SIZE]);
 void connection_close(struct connection *connection);
 
-/* Whether the server has not ended it while nothing was asked of it. Closes it where it has. */
+/* Whether the server has not ended it while nothing was asked of it, and is not past. Closes it where it is. */
 bool connection_is_open(struct connection *connection);
+/* Whether a server has been promoted since. */
+bool connection_is_past(const struct connection *connection);
 
 /* Outside of the pipeline: runs texts of SQL, which may be several statements, and gives the last result, which the caller
    clears; NULL, and a problem, if one failed. */

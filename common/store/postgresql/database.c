@@ -75,10 +75,9 @@ static bool connect_writer(struct store_database *database, int64_t deadline_ms,
     handle_clear_failure(handle);
     handle->is_stale = false;
     database->has_no_standby = false;
-    if (!keep_role(database, problem) ||
-        !connection_open(&handle->connection, database->url, DATABASE_SETUP, deadline_ms,
+    if (!connection_open(&handle->connection, database->url, DATABASE_SETUP, deadline_ms,
                          problem) ||
-        !is_durable(database, problem) ||
+        !keep_role(database, problem) || !is_durable(database, problem) ||
         !server_schema_check(&handle->connection, &server_schema_of_gateway, problem)) {
         connection_close(&handle->connection);
         if (!database->is_away)
@@ -107,6 +106,7 @@ static bool reconnect(struct store_database *database, int64_t deadline_ms, int6
         usleep((useconds_t)MIN(RECONNECT_PAUSE_MS, deadline_ms - now_ms) * 1000);
     }
     database->is_away = false;
+    bell_follow(database->bell);
     log_info("connected to the database");
     return true;
 }
@@ -164,7 +164,8 @@ static bool open_writer(struct store_database *database, char problem[STORE_ERRO
         return false;
     snprintf(problem, STORE_ERROR_SIZE, "it does not take the gateway's statements");
     return connection_begin_pipeline(connection) && add_writer(database) &&
-           (database->bell = bell_new(database->url, database->options, database->writer_id));
+           (database->bell = bell_new(database->url, database->options, database->writer_id,
+                                      &database->newest));
 }
 
 static bool listen_to_nodes(struct store_database *database,
@@ -184,6 +185,8 @@ static enum error open_database(const struct store_options *options, const char 
     database->options = options;
     database->faults = -1;
     database->handle.connection.timeout_ms = (int)options->timeout_ms;
+    database->handle.connection.newest = database->role.newest = &database->newest;
+    database->handle.connection.leads = true;
     database->role.timeout_ms = (int)options->timeout_ms;
     database->message_rows = message_cache_rows();
     database->rows = sql_store_rows;
@@ -436,6 +439,8 @@ static bool prepare_again(struct store_database *database, bool unknown, int64_t
 static bool is_connected(struct store_database *database, int64_t deadline_ms)
 {
     int64_t committed;
+    if (database->handle.connection.pg && connection_is_past(&database->handle.connection))
+        connection_close(&database->handle.connection);
     if (database->handle.connection.pg)
         return true;
     if (deadline_ms == STORE_BEGIN_AT_ONCE || !reconnect(database, deadline_ms, &committed))

@@ -28,6 +28,7 @@
 struct store_database {
     const struct store_options *options;
     char *url;
+    struct newest_timeline newest;
     struct connection role; /* has the lock of options.role */
     bool is_away;           /* that it cannot be reached has been logged */
     struct bell *bell;

@@ -68,6 +68,7 @@ bool exclusive_connect(struct exclusive *database)
     role_name_write(database->purpose, name);
     snprintf(setup, sizeof(setup), SETUP "; SET application_name = '%s'", name);
     database->connection.timeout_ms = ANSWER_MS;
+    database->connection.leads = true;
     return connection_open(&database->connection, database->url, setup,
                            clock_monotonic_ms() + CONNECT_MS, database->failure->problem) ||
            exclusive_fail(database);

@@ -67,7 +67,7 @@ static void write_sql(bool on, char sql[SQL_SIZE])
 
 bool guard_set(const char *url, bool on, int timeout_ms, char problem[STORE_ERROR_SIZE])
 {
-    struct connection connection = {.timeout_ms = timeout_ms};
+    struct connection connection = {.timeout_ms = timeout_ms, .leads = true};
     char sql[SQL_SIZE];
     write_sql(on, sql);
     if (!connection_open(&connection, url, "SELECT 1", clock_monotonic_ms() + timeout_ms, problem))

@@ -39,7 +39,7 @@ bool pooler_check(struct connection *connection, const char *url, char problem[S
         return false;
     if (session == PQbackendPID(connection->pg)) /* poolers give numbers of their own */
         return true;
-    struct connection other = {.timeout_ms = connection->timeout_ms};
+    struct connection other = {.timeout_ms = connection->timeout_ms, .server = connection->server};
     int64_t deadline_ms = clock_monotonic_ms() + connection->timeout_ms;
     bool shared = false, known = connection_open(&other, url, "SELECT 1", deadline_ms, problem);
     for (int i = 0; i < ATTEMPTS && known && !shared; i++)

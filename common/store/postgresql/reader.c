@@ -33,6 +33,7 @@ enum error reader_open(struct store_database *database, struct store_database_re
     if (!reader)
         return ERROR_INTERNAL;
     reader->database = database;
+    reader->handle.connection.newest = &database->newest;
     reader->handle.connection.timeout_ms = (int)database->options->timeout_ms + 1000;
     if (!connect_reader(reader, reason)) {
         snprintf(problem, STORE_ERROR_SIZE, "the PostgreSQL database cannot be used: %.400s",

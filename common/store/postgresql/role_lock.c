@@ -69,8 +69,9 @@ bool role_lock_take(struct connection *connection, const char *url,
     snprintf(sql, sizeof(sql),
              "SELECT pg_try_advisory_lock(72362, hashtext('%.40s@%s')), (SELECT application_name"
              " FROM pg_stat_activity WHERE pid = (SELECT min(pid) FROM pg_locks WHERE locktype ="
-             " 'advisory' AND classid = 72362 AND objid::bigint = (hashtext('%.40s@%s')::bigint"
-             " & 4294967295) AND objsubid = 2))",
+             " 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname ="
+             " current_database()) AND granted AND classid = 72362 AND objid::bigint ="
+             " (hashtext('%.40s@%s')::bigint & 4294967295) AND objsubid = 2))",
              role, host, role, host);
     int64_t deadline_ms = clock_monotonic_ms() + PATIENCE_MS;
     if (!connection_open(connection, url, setup, clock_monotonic_ms() + CONNECT_MS, problem))

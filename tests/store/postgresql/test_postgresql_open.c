@@ -80,6 +80,26 @@ static void a_role_has_one_process(void **state)
     fixture->options.role = NULL;
 }
 
+/* Two gateways on one server: each has the locks of its own database. */
+static void the_process_that_has_the_role_is_named(void **state)
+{
+    static const char *const lock = "SELECT pg_advisory_lock(72362, hashtext('ws-broker@alpha'));"
+                                    " SET application_name = '%s'";
+    need_postgresql();
+    struct store_fixture *fixture = *state;
+    struct store_options options = fixture->options;
+    char stranger[160], holder[160];
+    snprintf(stranger, sizeof(stranger), lock, "the neighbour");
+    snprintf(holder, sizeof(holder), lock, "ws-broker number 17");
+    void *other = postgresql_open(getenv("STORE_DSN"), stranger);
+    void *session = postgresql_open(fixture->dsn, holder);
+    options.role = "ws-broker";
+    options.node = "alpha";
+    assert_refused(options, "ws-broker number 17 has it open");
+    postgresql_close(session, "SELECT pg_advisory_unlock_all()");
+    postgresql_close(other, "SELECT pg_advisory_unlock_all()");
+}
+
 /* ---- Every statement ---- */
 
 static const char *const statements[] = {
@@ -136,4 +156,5 @@ static void the_server_understands_every_statement(void **state)
 
 UNIT_TESTS(OPEN_TEST(what_is_no_database_of_a_gateway_is_refused),
            OPEN_TEST(a_url_that_leads_nowhere_is_refused), OPEN_TEST(a_role_has_one_process),
+           OPEN_TEST(the_process_that_has_the_role_is_named),
            OPEN_TEST(the_server_understands_every_statement))
