@@ -92,13 +92,19 @@ has_open_messages() {
     return 1
 }
 
+# ID: the active rows of a list of keys or phones, but the one with this id.
+active_besides() {
+    awk -v own="$1" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "state") column = i; next }
+        column && $column == "active" && $1 != own'
+}
+
 # Why no message may be sent; empty if one may.
 reason_to_send_nothing() {
     if [ "$API_KEYS" != required ] || [ "$DEVICE_TOKENS" != required ]; then
         echo "API keys or device tokens are off, so anyone may be sending"
-    elif [ -n "$(gateway keys list | awk -v own="$key_id" '$2 == "active" && $1 != own')" ]; then
+    elif [ -n "$(gateway keys list | active_besides "$key_id")" ]; then
         echo "API keys are in use, and the phone could get one of their messages"
-    elif [ -n "$(gateway devices list | awk -v own="$name" '$2 == "active" && $1 != own')" ]; then
+    elif [ -n "$(gateway devices list | active_besides "$name")" ]; then
         echo "other phones are paired, and one of them could send it"
     elif has_open_messages; then
         echo "messages are waiting for a phone"

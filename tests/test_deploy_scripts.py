@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from harness.gateway import ROOT
+from harness.gateway import ROOT, programs_folder
 from harness.lan_certificate import LanCertificate
 from harness.waiting import LIMIT_SECONDS
 
@@ -130,6 +130,24 @@ def test_a_file_that_is_no_package_is_refused(tmp_path):
     result = run("install", "--dry-run", "--package", tmp_path / "other.deb", "--https-port", "44443",
                  before=as_if_systemd_ran())
     assert result.returncode == 1 and "is not a package of the gateway" in result.stdout
+
+
+def test_the_self_test_sees_the_keys_and_phones_of_others(tmp_path):
+    function = re.search(r"^active_besides\(\) \{\n.*?^\}\n", (ROOT / "deploy/self-test.sh").read_text(), re.M | re.S).group()
+    environment = {"PATH": f"{programs_folder('release')}:/usr/bin:/bin", "DATABASE_PATH": str(tmp_path / "a.db")}
+
+    def told(text):
+        return subprocess.run(["bash", "-euo", "pipefail", "-c", function + text], env=environment, text=True, check=True, cwd=tmp_path,
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT_SECONDS).stdout
+
+    told("sms-gateway database create")
+    assert told("sms-gateway devices list | active_besides own") == ""
+    told("sms-gateway keys create own; sms-gateway devices token own; sms-gateway devices token old; sms-gateway devices revoke old")
+    own = told("sms-gateway keys list").splitlines()[1].split()[0]
+    assert told(f"sms-gateway keys list | active_besides {own}; sms-gateway devices list | active_besides own") == ""
+    told("sms-gateway keys create other; sms-gateway devices token other")
+    assert told(f"sms-gateway keys list | active_besides {own}").rstrip().endswith(" other")
+    assert told("sms-gateway devices list | active_besides own").startswith("other ")
 
 
 def test_no_script_asks_a_pipe_whether_it_has_a_line():

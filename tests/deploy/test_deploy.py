@@ -62,8 +62,8 @@ def test_the_self_test_has_left_nothing_but_its_revoked_key_and_phone(site):
     database = Database(site.database())
     assert database.messages == {} and database.integrity == ["ok"]
     keys = site.machine.shell("sms-gateway keys list").splitlines()[1:]
-    assert [line.split()[1] for line in keys if line.endswith("self-test")] == ["revoked"]
-    assert [line.split()[1] for line in keys if line.endswith("first key")] == ["active"]
+    assert [line.split()[2] for line in keys if line.endswith("self-test")] == ["revoked"]
+    assert [line.split()[2] for line in keys if line.endswith("first key")] == ["active"]
     assert " revoked " in site.machine.shell("sms-gateway devices list").splitlines()[1]
     assert site.machine.shell("cat /proc/[0-9]*/comm | grep -c phone-sim || true") == "0\n"
     assert site.machine.shell("ls /tmp | grep -v ^systemd-private- || true") == ""
