@@ -25,7 +25,7 @@ class Site:
     def __init__(self, folder, present, following, broken):
         self.folder = folder
         self.present, self.following, self.broken = present, following, broken
-        self.machine = Machine(folder, present).boot()
+        self.machine = Machine(folder, packages.both(present)).boot()
         self.key = None
         self.client = None
         self.receiver = None
@@ -34,7 +34,8 @@ class Site:
         inside = self.machine.path("/root/gateway")
         shutil.copytree(ROOT / "deploy", inside / "deploy")
         for package in (present, following, broken):
-            shutil.copy(package, inside)
+            for file in packages.both(package):
+                shutil.copy(file, inside)
 
     def given(self, package):
         return f"/root/gateway/{package.name}"

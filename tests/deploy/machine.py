@@ -1,7 +1,7 @@
 """A fresh Debian 12 with its own systemd, in a container without a network: for root only.
 
 What Debian has to give comes once, into build/deploy/: a root folder as a tar archive, with the packages
-that the gateway needs in apt's cache, not installed.
+that the gateway needs, and a PostgreSQL server, in apt's cache, not installed.
 """
 
 import hashlib
@@ -17,6 +17,7 @@ from harness.waiting import wait_for
 CACHE = ROOT / "build/deploy"
 ADDRESS = "192.0.2.10"  # the machine's, in a network where nobody else is
 INCLUDED = "systemd,systemd-sysv,dbus"
+SERVER = "postgresql"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -24,10 +25,10 @@ def call(*command, **options):
     return subprocess.run([str(word) for word in command], check=True, **options)
 
 
-def base_archive(package):
-    """The archive of a fresh root; made where none fits the package's dependencies."""
-    needs = subprocess.check_output(["dpkg-deb", "--field", package, "Depends"])
-    archive = CACHE / f"debian-12-{hashlib.sha256(needs + INCLUDED.encode()).hexdigest()[:12]}.tar"
+def base_archive(both):
+    """The archive of a fresh root; made where none fits the dependencies of the two packages."""
+    needs = b"".join(subprocess.check_output(["dpkg-deb", "--field", package, "Depends"]) for package in both)
+    archive = CACHE / f"debian-12-{hashlib.sha256(needs + (INCLUDED + SERVER).encode()).hexdigest()[:12]}.tar"
     if archive.exists():
         return archive
     CACHE.mkdir(parents=True, exist_ok=True)
@@ -36,11 +37,12 @@ def base_archive(package):
     call("debootstrap", "--variant=minbase", f"--include={INCLUDED}", "bookworm", root,
          stdout=subprocess.DEVNULL)
     shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
-    shutil.copy(package, root / "gateway.deb")
+    for package in both:
+        shutil.copy(package, root)
     for command in ("apt-get clean", "apt-get update -q", "apt-get install -y -q --download-only"
-                    " --no-install-recommends /gateway.deb"):
+                    f" --no-install-recommends {SERVER} /{both[0].name} /{both[1].name}"):
         call("chroot", root, *command.split(), stdout=subprocess.DEVNULL)
-    for name in ("gateway.deb", "etc/resolv.conf"):
+    for name in (both[0].name, both[1].name, "etc/resolv.conf"):
         (root / name).unlink(missing_ok=True)
     (root / "etc/machine-id").write_text("", encoding="ascii")
     (root / "etc/hostname").write_text("gateway\n", encoding="ascii")
@@ -52,11 +54,11 @@ def base_archive(package):
 
 
 class Machine:
-    def __init__(self, folder, package):
+    def __init__(self, folder, both):
         self.root = folder / "root"
         self.log_path = folder / "console.log"
         self.root.mkdir()
-        call("tar", "-C", self.root, "-xf", base_archive(package))
+        call("tar", "-C", self.root, "-xf", base_archive(both))
         self.nspawn = None
         self.leader = None
 

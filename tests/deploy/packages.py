@@ -18,6 +18,11 @@ def build(tree):
     return tree / re.search(r"^Built (.*)$", result.stdout, re.M).group(1)
 
 
+def both(package):
+    """A package of the gateway, and the one with PostgreSQL that was built with it."""
+    return package, package.with_name(package.name.replace("sms-gateway_", "sms-gateway-postgresql_"))
+
+
 def copy(tree, folder):
     """What git knows of a tree, and what fetch-npm.py has brought to it."""
     names = subprocess.check_output(["git", "ls-files", "-z"], cwd=tree)
