@@ -127,7 +127,7 @@ def make_gateways(hosts, folder):
     for name, host in hosts.items():
         own = folder / name
         own.mkdir()
-        gateway = Gateway(own, settings=settings | {"NODE_NAME": name, "STORE_TIMEOUT_MS": 2000},
+        gateway = Gateway(own, settings=settings | {"NODE_NAME": name, "STORE_TIMEOUT_MS": 5000},
                           wrap={program: host.prefix for program in ("api-fcgi", "ws-broker")})
         gateway.nginx.command = [*host.prefix, *gateway.nginx.command]
         gateways.append(gateway)
