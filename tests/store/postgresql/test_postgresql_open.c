@@ -83,16 +83,12 @@ static void a_role_has_one_process(void **state)
 /* Two gateways on one server: each has the locks of its own database. */
 static void the_process_that_has_the_role_is_named(void **state)
 {
-    static const char *const lock = "SELECT pg_advisory_lock(72362, hashtext('ws-broker@alpha'));"
-                                    " SET application_name = '%s'";
+#define LOCK "SELECT pg_advisory_lock(72362, hashtext('ws-broker@alpha')); SET application_name = "
     need_postgresql();
     struct store_fixture *fixture = *state;
     struct store_options options = fixture->options;
-    char stranger[160], holder[160];
-    snprintf(stranger, sizeof(stranger), lock, "the neighbour");
-    snprintf(holder, sizeof(holder), lock, "ws-broker number 17");
-    void *other = postgresql_open(getenv("STORE_DSN"), stranger);
-    void *session = postgresql_open(fixture->dsn, holder);
+    void *other = postgresql_open(getenv("STORE_DSN"), LOCK "'the neighbour'");
+    void *session = postgresql_open(fixture->dsn, LOCK "'ws-broker number 17'");
     options.role = "ws-broker";
     options.node = "alpha";
     assert_refused(options, "ws-broker number 17 has it open");
