@@ -37,14 +37,17 @@ def assert_good(result, seeds, happens):
 
 
 # 20,000 seeds take about 20 s of a processor, and the mutation that is noticed last, `dead-broker-stays`, is noticed in
-# about 7,000. `make simulate` runs a million others.
+# 5,205: its search begins shortly before. `make simulate` runs a million others.
+FIRST = {"dead-broker-stays": 5000}
+
+
 @pytest.mark.parametrize("build, first, seeds", [
     *(("release", 10000 * part + 1, 10000) for part in range(2)), ("address", 1, 400)])
 def test_no_invariant_is_violated_under_faults(build, first, seeds):
     assert_good(simulate(build, "--first", str(first), "--seeds", str(seeds)), seeds, EVERYWHERE)
 
 
-@pytest.mark.parametrize("build, first, seeds", [("release", 1, 5000), ("address", 1, 200)])
+@pytest.mark.parametrize("build, first, seeds", [("release", 1, 1500), ("address", 1, 60)])
 def test_no_invariant_is_violated_by_two_brokers_on_one_store(build, first, seeds):
     result = simulate(build, "--two-brokers", "--first", str(first), "--seeds", str(seeds))
     assert_good(result, seeds, (*EVERYWHERE, *OF_TWO))
@@ -52,7 +55,7 @@ def test_no_invariant_is_violated_by_two_brokers_on_one_store(build, first, seed
 
 @pytest.mark.parametrize("mutation", MUTATIONS)
 def test_a_mutation_is_noticed_and_its_seed_repeats_it(mutation):
-    result = simulate("release", "--break", mutation, "--seeds", "50000")
+    result = simulate("release", "--break", mutation, "--first", str(FIRST.get(mutation, 1)), "--seeds", "50000")
     assert result.returncode == 1, f"{mutation} is not noticed"
     seed, violation = re.search(r"^seed (\d+): ([A-Z]+\d+: .*)$", result.stdout, re.M).groups()
     again = simulate("release", "--break", mutation, "--seed", seed, "--trace")

@@ -2,6 +2,7 @@
 each, and a balancer. In the middle a broker is killed, an API, and the primary, whose standby is promoted: each message is sent once."""
 
 import contextlib
+import ctypes
 import os
 import pwd
 import re
@@ -23,6 +24,7 @@ from harness.wire import can_have_one
 
 PAGE = (ROOT / "deploy/TWO-HOSTS.md").read_text()
 BALANCER = ROOT / "deploy/examples/balancer.conf"
+CLONE_NEWNET = 0x40000000  # linux/sched.h
 ADDRESSES = {"alpha": "192.0.2.11", "beta": "192.0.2.12"}
 LONG = "TORTURE_LONG" in os.environ
 MESSAGES, PHONES = (10_000, 50) if LONG else (400, 10)
@@ -96,7 +98,18 @@ class Host:
 
 
 @pytest.fixture
-def hosts():
+def network():
+    """A network of the test's own: the addresses of the page may be the machine's too. This thread and what it starts are in it."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with open("/proc/thread-self/ns/net", "rb") as own:
+        assert libc.unshare(CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
+        subprocess.run("ip link set lo up".split(), check=True)
+        yield
+        assert libc.setns(own.fileno(), CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
+
+
+@pytest.fixture
+def hosts(network):
     bridge = f"lan{os.getpid()}"
     for command in (f"ip link add {bridge} type bridge", f"ip addr add 192.0.2.10/24 dev {bridge}", f"ip link set {bridge} up"):
         subprocess.run(command.split(), check=True)
