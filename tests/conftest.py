@@ -10,6 +10,7 @@ import pytest
 from harness.gateway import Gateway, builds_of
 from harness.load import Load
 from harness.phone_sim import AssuredPhones, PhoneSim, PolledPhones
+from harness.postgresql import Server
 from harness.sanitizers import reports_below
 from harness.waiting import wait_for
 
@@ -65,6 +66,14 @@ def module_gateway(build, tmp_path_factory):
 def shared_gateway(module_gateway):
     """One that the tests of a module share, which connect their phones by `connect`."""
     return module_gateway().start()
+
+
+@pytest.fixture(scope="module")
+def server():
+    """A PostgreSQL server that the tests of a module share."""
+    server = Server()
+    yield server
+    server.stop()
 
 
 numbers = itertools.count(1)

@@ -23,6 +23,14 @@ bool copy_fail(struct copy_failure *failure, enum error error, const char *forma
     return false;
 }
 
+void copy_add_names(char sql[COPY_SQL_SIZE], const struct copy_columns *columns)
+{
+    size_t length = strlen(sql);
+    for (size_t i = 0; i < columns->count; i++)
+        length += (size_t)snprintf(sql + length, COPY_SQL_SIZE - length, "%s\"%s\"", i ? ", " : "",
+                                   columns->names[i]);
+}
+
 struct transfer {
     const struct copy_side *from_side, *to_side;
     struct copy_end *from, *to;

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { COPY_MAX_COLUMNS = 96, COPY_NAME_SIZE = 64 };
+enum { COPY_MAX_COLUMNS = 96, COPY_NAME_SIZE = 64, COPY_SQL_SIZE = 16384 };
 
 struct copy_value {
     enum { COPY_NULL, COPY_INTEGER, COPY_REAL, COPY_TEXT, COPY_BYTES } kind;
@@ -76,5 +76,8 @@ struct copy_side {
 /* For sides: false, after setting the failure unless there is one. */
 bool copy_fail(struct copy_failure *failure, enum error error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* For sides: adds the quoted names to the text, with commas between. */
+void copy_add_names(char sql[COPY_SQL_SIZE], const struct copy_columns *columns);
 
 #endif

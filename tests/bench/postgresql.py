@@ -84,11 +84,6 @@ class Node(BenchGateway):
     def __init__(self, bench, url, name="alpha", **settings):
         super().__init__(bench.new_folder() / "gateway", DATABASE_URL=url, NODE_NAME=name, **settings)
 
-    def start_beside(self, other):
-        """With the keys and tokens of another node."""
-        self.own_key, self.device_tokens = other.api_key(), other.device_tokens
-        return self.start()
-
     def delivered(self):
         return self.query("SELECT coalesce(sum(count), 0) FROM message_count WHERE status = 5")[0][0]
 

@@ -260,6 +260,11 @@ class Gateway:
         self.api_key()
         return self
 
+    def start_beside(self, other):
+        """A node of the same database, with the keys and tokens of one that has started."""
+        self.own_key, self.device_tokens = other.api_key(), other.device_tokens
+        return self.start()
+
     def stop(self):
         """Stops the programs that run. Each must exit with 0, and no log may have a sanitizer's report."""
         for api in (self.api, *self.pairing_apis):

@@ -148,6 +148,15 @@ class Standby(Server):
         self.follow(primary)
 
 
+def make_pair():
+    """A primary with a database `sms`, and its standby, on which is what is answered."""
+    primary = Server()
+    query(primary.dsn, "CREATE DATABASE sms")
+    standby = primary.make_standby()
+    primary.set(synchronous_standby_names="*")
+    return [primary, standby]
+
+
 class Pooler:
     """PgBouncer before a server, until it is stopped: each session of a client has one of the server's ("session"), or each
     transaction ("transaction")."""

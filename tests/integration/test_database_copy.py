@@ -15,7 +15,7 @@ from harness.gateway import programs_folder
 from harness.ledgers import Checker, read_radio
 from harness.phone import AssuredPhone, Phone
 from harness.phone_sim import AssuredPhones
-from harness.postgresql import Server, query
+from harness.postgresql import query
 from harness.waiting import LIMIT_SECONDS, LOAD_LIMIT_SECONDS, wait_for
 from harness.webhook_receiver import OK, Receiver
 
@@ -28,13 +28,6 @@ NOW_MS = 1_790_000_000_000
 @pytest.fixture(scope="module")
 def build():
     return "release"
-
-
-@pytest.fixture(scope="module")
-def server():
-    server = Server()
-    yield server
-    server.stop()
 
 
 @pytest.fixture

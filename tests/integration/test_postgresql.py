@@ -13,7 +13,7 @@ from harness.api import Api
 from harness.clock import Clock
 from harness.gateway import programs_folder
 from harness.phone import Phone, WorkingPhone
-from harness.postgresql import Pooler, Server, query
+from harness.postgresql import Pooler, query
 from harness.waiting import LIMIT_SECONDS, wait_for
 from harness.webhook_receiver import OK, Receiver
 
@@ -26,13 +26,6 @@ def build():
 
 
 @pytest.fixture(scope="module")
-def server():
-    server = Server()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
 def nodes(server, module_gateway):
     """Two nodes of one database, which hear of each other's commits or not at all: no sweep comes before the end. The first
     delivers its events to webhooks."""
@@ -41,9 +34,7 @@ def nodes(server, module_gateway):
                                     STORE_TIMEOUT_MS=1500, PRESENCE_LEASE_SECONDS=5)
                      for name in ("alpha", "beta"))
     first.start()
-    second.own_key = first.api_key()
-    second.device_tokens = first.device_tokens
-    second.start()
+    second.start_beside(first)
     first.webhook_sender.start()
     return first, second
 
@@ -160,9 +151,9 @@ def test_a_node_whose_clock_is_a_day_off_harms_nobody(server, make_gateway):
              for name in ("right", "ahead", "behind")]
     for node, days in zip(nodes[1:], (1, -1)):
         Clock(node).set(days * 86400)
-    for node in nodes:
-        node.own_key, node.device_tokens = nodes[0].own_key, nodes[0].device_tokens
-        node.start()
+    nodes[0].start()
+    for node in nodes[1:]:
+        node.start_beside(nodes[0])
     phones = [WorkingPhone(node, f"phone-of-{node.environment['NODE_NAME']}") for node in nodes]
     away = "phone-that-is-away"
     nodes[0].device_token(away)

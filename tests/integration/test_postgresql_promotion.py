@@ -7,7 +7,7 @@ import pytest
 
 from harness.gateway import programs_folder
 from harness.phone import WorkingPhone
-from harness.postgresql import Server, query, url_of
+from harness.postgresql import make_pair, query, url_of
 from harness.waiting import LIMIT_SECONDS, wait_for
 
 numbers = itertools.count(1)
@@ -21,13 +21,10 @@ def build():
 @pytest.fixture(scope="module")
 def servers():
     """The old primary, which is the first in the URL, and the standby."""
-    primary = Server()
-    query(primary.dsn, "CREATE DATABASE sms")
-    standby = primary.make_standby()
-    primary.set(synchronous_standby_names="*")  # what is answered is on both
-    yield primary, standby
-    primary.stop()
-    standby.stop()
+    made = make_pair()
+    yield made
+    for server in made:
+        server.stop()
 
 
 @pytest.fixture(scope="module")

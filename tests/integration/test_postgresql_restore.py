@@ -16,13 +16,6 @@ def build():
     return "release"
 
 
-@pytest.fixture(scope="module")
-def server():
-    server = Server()
-    yield server
-    server.stop()
-
-
 def dump(server, name, path):
     with open(path, "wb") as out:
         subprocess.run([programs() / "pg_dump", "-Fc", server.dsn_of(name)], check=True, stdout=out)

@@ -12,7 +12,7 @@ import pytest
 from harness.gateway import programs_folder
 from harness.metrics import scrape
 from harness.phone import Phone, WorkingPhone
-from harness.postgresql import Server, query, url_of
+from harness.postgresql import make_pair, query, url_of
 from harness.waiting import LIMIT_SECONDS, wait_for
 
 numbers = itertools.count(1)
@@ -27,10 +27,7 @@ def build():
 @pytest.fixture(scope="module")
 def servers():
     """The primary and its standby; at the end the standby's too."""
-    primary = Server()
-    query(primary.dsn, "CREATE DATABASE sms")
-    made = [primary, primary.make_standby()]
-    primary.set(synchronous_standby_names="*")
+    made = make_pair()
     yield made
     for server in made:
         server.stop()
@@ -42,9 +39,7 @@ def nodes(servers, module_gateway):
                                     SWEEP_INTERVAL_SECONDS=1, STORE_TIMEOUT_MS=1500, PRESENCE_LEASE_SECONDS=5)
                      for name in ("alpha", "beta"))
     first.start()
-    second.own_key = first.api_key()
-    second.device_tokens = first.device_tokens
-    second.start()
+    second.start_beside(first)
     return first, second
 
 

@@ -134,8 +134,7 @@ def test_nothing_is_lost_or_sent_twice_over_two_nodes_while_everything_fails(pai
     first = make_gateway(DATABASE_URL=url_of(pair.places, "sms"), NODE_NAME="alpha", **settings).start()
     second = make_gateway(DATABASE_URL=url_of(pair.places, "sms", by_address=bool(wire)), NODE_NAME="beta", **settings,
                           **({"wrap": {name: wire.prefix for name in ("api-fcgi", "ws-broker")}} if wire else {}))
-    second.own_key, second.device_tokens = first.api_key(), first.device_tokens
-    second.start()
+    second.start_beside(first)
     nodes = first, second
     receiver = make_receiver(faults=0.02, seed=SEED)
     receiver.create_webhook(first, "all")

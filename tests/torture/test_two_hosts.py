@@ -175,8 +175,7 @@ def test_the_walk_through_and_in_its_middle_everything_is_killed_once(hosts, bal
     gateways = make_gateways(hosts, tmp_path)
     try:
         gateways[0].start()
-        gateways[1].own_key, gateways[1].device_tokens = gateways[0].api_key(), gateways[0].device_tokens
-        gateways[1].start()
+        gateways[1].start_beside(gateways[0])
         site = Site(tmp_path, gateways[0])
         assert durability(site) == "standby"
         phones = make_phones(site, PHONES, "--send-ms", "1-20", "--report-ms", "1-100")

@@ -18,7 +18,6 @@
 #include <unistd.h>
 
 enum {
-    SQL_SIZE = 16384,
     FIND_OUT_MS = 60000,
     PIECE_BYTES = 256 * 1024,
     ROWS_AT_ONCE = 1000,
@@ -96,7 +95,7 @@ static bool check_empty(struct copy_end *end)
 /* An index that is made at once is smaller, and sooner there. */
 static bool drop_indexes(struct copy_end *end)
 {
-    char sql[SQL_SIZE] = "";
+    char sql[COPY_SQL_SIZE] = "";
     end->indexes = query(end,
                          "SELECT pg_get_indexdef(i.indexrelid), c.relname FROM pg_index i"
                          " JOIN pg_class c ON c.oid = i.indexrelid"
@@ -165,22 +164,14 @@ static bool list_columns(struct copy_end *end, const char *relation, struct copy
     return result;
 }
 
-static void add_names(char sql[SQL_SIZE], const struct copy_columns *columns)
-{
-    size_t length = strlen(sql);
-    for (size_t i = 0; i < columns->count; i++)
-        length += (size_t)snprintf(sql + length, SQL_SIZE - length, "%s\"%s\"", i ? ", " : "",
-                                   columns->names[i]);
-}
-
 /* ---- Reading ---- */
 
 static bool begin_read(struct copy_end *end, const char *relation,
                        const struct copy_columns *columns)
 {
-    char sql[SQL_SIZE] = "DECLARE source BINARY NO SCROLL CURSOR FOR SELECT ";
-    add_names(sql, columns);
-    snprintf(sql + strlen(sql), SQL_SIZE - strlen(sql), " FROM %s", relation);
+    char sql[COPY_SQL_SIZE] = "DECLARE source BINARY NO SCROLL CURSOR FOR SELECT ";
+    copy_add_names(sql, columns);
+    snprintf(sql + strlen(sql), COPY_SQL_SIZE - strlen(sql), " FROM %s", relation);
     end->columns = *columns;
     return run(end, sql);
 }
@@ -260,17 +251,18 @@ static void add_word(struct buffer *piece, int32_t number)
 static bool begin_write(struct copy_end *end, const char *table, const struct copy_columns *columns)
 {
     static const char signature[] = "PGCOPY\n\377\r\n"; /* and its NUL */
-    char sql[SQL_SIZE] = "SELECT ", quoted[COPY_NAME_SIZE + 16];
+    char sql[COPY_SQL_SIZE] = "SELECT ", quoted[COPY_NAME_SIZE + 16];
     snprintf(quoted, sizeof(quoted), "TRUNCATE \"%s\"", table);
-    add_names(sql, columns);
-    snprintf(sql + strlen(sql), SQL_SIZE - strlen(sql), " FROM \"%s\" LIMIT 0", table);
+    copy_add_names(sql, columns);
+    snprintf(sql + strlen(sql), COPY_SQL_SIZE - strlen(sql), " FROM \"%s\" LIMIT 0", table);
     PGresult *result = run(end, quoted) ? query(end, sql) : NULL;
     for (int i = 0; result && i < PQnfields(result); i++)
         end->types[i] = PQftype(result, i);
     PQclear(result);
     snprintf(sql, sizeof(sql), "COPY \"%s\" (", table);
-    add_names(sql, columns);
-    snprintf(sql + strlen(sql), SQL_SIZE - strlen(sql), ") FROM STDIN (FORMAT binary, FREEZE)");
+    copy_add_names(sql, columns);
+    snprintf(sql + strlen(sql), COPY_SQL_SIZE - strlen(sql),
+             ") FROM STDIN (FORMAT binary, FREEZE)");
     end->columns = *columns;
     buffer_clear(&end->piece);
     buffer_append(&end->piece, signature, sizeof(signature));

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SQL_SIZE = 16384, MAX_INDEXES = 64 };
+enum { MAX_INDEXES = 64 };
 
 struct copy_end {
     enum copy_role role;
@@ -145,7 +145,7 @@ static bool drop_indexes(struct copy_end *end)
 {
     static const char select[] =
         "SELECT sql, name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL";
-    char drops[SQL_SIZE] = "";
+    char drops[COPY_SQL_SIZE] = "";
     sqlite3_stmt *query = NULL;
     int code = sqlite3_prepare_v2(end->db, select, -1, &query, NULL);
     while (code == SQLITE_OK && sqlite3_step(query) == SQLITE_ROW &&
@@ -243,20 +243,12 @@ static bool list_columns(struct copy_end *end, const char *relation, struct copy
 
 /* ---- Reading ---- */
 
-static void add_names(char sql[SQL_SIZE], const struct copy_columns *columns)
-{
-    size_t length = strlen(sql);
-    for (size_t i = 0; i < columns->count; i++)
-        length += (size_t)snprintf(sql + length, SQL_SIZE - length, "%s\"%s\"", i ? ", " : "",
-                                   columns->names[i]);
-}
-
 static bool begin_read(struct copy_end *end, const char *relation,
                        const struct copy_columns *columns)
 {
-    char sql[SQL_SIZE] = "SELECT ";
-    add_names(sql, columns);
-    snprintf(sql + strlen(sql), SQL_SIZE - strlen(sql), " FROM %s", relation);
+    char sql[COPY_SQL_SIZE] = "SELECT ";
+    copy_add_names(sql, columns);
+    snprintf(sql + strlen(sql), COPY_SQL_SIZE - strlen(sql), " FROM %s", relation);
     sqlite3_finalize(end->read);
     end->read = NULL;
     end->columns = columns->count;
@@ -316,21 +308,22 @@ static size_t number_of(const struct copy_columns *columns, const char *name)
 
 static bool begin_write(struct copy_end *end, const char *table, const struct copy_columns *columns)
 {
-    char sql[SQL_SIZE], delete[128];
+    char sql[COPY_SQL_SIZE], delete[128];
     bool has_hash = strcmp(table, "idempotency") == 0;
     snprintf(delete, sizeof(delete), "DELETE FROM \"%s\"", table);
     snprintf(sql, sizeof(sql), "INSERT INTO \"%s\" (", table);
-    add_names(sql, columns);
+    copy_add_names(sql, columns);
     size_t length = strlen(sql);
-    length += (size_t)snprintf(sql + length, SQL_SIZE - length, "%s) VALUES (",
+    length += (size_t)snprintf(sql + length, COPY_SQL_SIZE - length, "%s) VALUES (",
                                has_hash ? ", key_hash" : "");
     for (size_t i = 0; i < columns->count; i++)
-        length += (size_t)snprintf(sql + length, SQL_SIZE - length, "%s?%zu", i ? ", " : "", i + 1);
+        length += (size_t)snprintf(sql + length, COPY_SQL_SIZE - length, "%s?%zu", i ? ", " : "",
+                                   i + 1);
     if (has_hash)
-        length += (size_t)snprintf(sql + length, SQL_SIZE - length,
+        length += (size_t)snprintf(sql + length, COPY_SQL_SIZE - length,
                                    ", idempotency_key_hash(?%zu, ?%zu)",
                                    number_of(columns, "key_id"), number_of(columns, "key"));
-    snprintf(sql + length, SQL_SIZE - length, ")");
+    snprintf(sql + length, COPY_SQL_SIZE - length, ")");
     end->columns = columns->count;
     return run(end, delete) &&
            (sqlite3_prepare_v2(end->db, sql, -1, &end->insert, NULL) == SQLITE_OK ||
