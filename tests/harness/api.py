@@ -246,7 +246,7 @@ class Api:
     def wait_status(self, message_id, status):
         """Waits until a message has that status."""
         return wait_for(lambda: (found := self.message(message_id))["status"] == status and found,
-                        f"{message_id} to be {status}")
+                        f"{message_id} to be {status}", state=lambda: self.message(message_id))
 
     def devices(self):
         """The connected phones by their id."""

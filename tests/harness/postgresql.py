@@ -74,8 +74,12 @@ class Server:
             drop = ["setpriv", f"--reuid={self.user.pw_uid}", f"--regid={self.user.pw_gid}", "--clear-groups"] if self.user else []
             command = [*self.wrap, *drop, *command]
             identity = {}
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.folder,
-                       env=os.environ | {"HOME": str(self.folder)}, **identity)
+        result = subprocess.run(command, check=False, stdout=subprocess.DEVNULL, cwd=self.folder,
+                                env=os.environ | {"HOME": str(self.folder)}, **identity)
+        if result.returncode != 0:
+            log = self.folder / "log"
+            last = log.read_text().splitlines()[-20:] if log.exists() else []
+            raise RuntimeError("\n".join([f"{program} ended with {result.returncode}; the server's log:", *last]))
 
     @property
     def dsn(self):

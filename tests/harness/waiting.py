@@ -8,8 +8,8 @@ LIMIT_SECONDS = int(os.environ.get("TEST_PATIENCE_SECONDS", "60"))
 LOAD_LIMIT_SECONDS = 4 * LIMIT_SECONDS  # where many messages must come
 
 
-def wait_for(condition, what, limit=LIMIT_SECONDS):
-    """Calls `condition` until its result is true; returns the result."""
+def wait_for(condition, what, limit=LIMIT_SECONDS, state=None):
+    """Calls `condition` until its result is true; returns the result. A failure tells what `state` returns."""
     end = time.monotonic() + limit
     pause = 0.002
     while True:
@@ -17,6 +17,6 @@ def wait_for(condition, what, limit=LIMIT_SECONDS):
         if result:
             return result
         if time.monotonic() > end:
-            raise AssertionError(f"waited {limit} s for {what}")
+            raise AssertionError(f"waited {limit} s for {what}" + (f": {state()}" if state else ""))
         time.sleep(pause)
         pause = min(pause * 1.5, 0.1)

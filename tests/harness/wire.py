@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import subprocess
 
 
@@ -15,7 +16,9 @@ class Wire:
 
     def __init__(self, number=1):
         self.name = f"wire{os.getpid() % 100000}{number}"[-14:]
-        self.here, self.there = f"10.77.{number}.1", f"10.77.{number}.2"
+        # Another run on this machine has its own.
+        network = "10.{}.{}".format(*(random.SystemRandom().randrange(first, 256) for first in (128, 0)))
+        self.here, self.there = f"{network}.1", f"{network}.2"
         # Ends with its standard input.
         self._holder = subprocess.Popen(["unshare", "--net", "sh", "-c", "ip link set lo up && echo up && exec cat"],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
