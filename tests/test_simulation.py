@@ -38,7 +38,7 @@ def assert_good(result, seeds, happens):
 
 # 20,000 seeds take about 20 s of a processor, and the mutation that is noticed last, `dead-broker-stays`, is noticed in
 # 5,205: its search begins shortly before. `make simulate` runs a million others.
-FIRST = {"dead-broker-stays": 5000}
+FIRST = {"dead-broker-stays": 5000, "doubt-taken-for-failed": 1400, "doubt-taken-for-done": 6000}
 
 
 @pytest.mark.parametrize("build, first, seeds", [

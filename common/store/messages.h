@@ -124,7 +124,7 @@ struct store_claim {
        that device is wanted. */
     bool may_defer;
     /* Out, by slot: room for slot_count, zeroed. An entry without a text got no message. The submitter
-       frees the texts. */
+       frees the texts. With ERROR_OUTCOME_UNKNOWN: what was claimed, if it was committed. */
     struct message *messages;
     size_t message_count;  /* out: the number of messages claimed */
     int64_t claimed_at_ms; /* out: wall */
@@ -166,7 +166,9 @@ struct store_return_to_queue {
     double jitter;
     char error_code[MESSAGE_ERROR_CODE_SIZE];
     const char *error_message; /* static, or NULL */
-    bool changed;              /* out: it was returned */
+    /* A claim's transaction of unknown outcome: unless it was committed, nothing is done. 0: at once. */
+    int64_t if_committed;
+    bool changed; /* out: it was returned */
 };
 
 /* A device reports on a message. ERROR_MESSAGE_NOT_HELD: it is not one of the device's messages. A late or

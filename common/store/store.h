@@ -5,9 +5,9 @@
  * one transaction, commits it durably, and only then calls `done` of each. Stores of one database, each in its process, take
  * turns; while others wait a transaction is short, and the writes that are left run in the next. So a write costs a share of one
  * fsync, and its result tells whether it is on disk (ERROR_NONE), whether that is unknown
- * (ERROR_OUTCOME_UNKNOWN), or that nothing of it happened (any other error). A write whose outcome is unknown is
- * invisible while any process has the database open: the submitter may go on as if it had not happened, and must
- * not tell others so.
+ * (ERROR_OUTCOME_UNKNOWN), or that nothing of it happened (any other error). With a file, a write whose outcome is unknown is
+ * invisible while any process has the database open; with a server it is there, or it is not, and the writer knows which
+ * before its next transaction begins. The submitter must not tell others that it has not happened.
  *
  * Reads go through a `struct store_reader`; each thread has its own. A read ends within the time limit.
  *
@@ -136,6 +136,8 @@ struct store_write {
     };
 
     enum error result; /* valid in `done` */
+    /* With ERROR_OUTCOME_UNKNOWN: the transaction, for a later write that is about its outcome; 0: it comes to nothing. */
+    int64_t transaction;
 
     /* While many writes come, how long after the beginning of the last transaction the next may begin, so that more share it. Of
        the writes that wait the shortest counts. 0: at once. */

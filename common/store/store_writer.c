@@ -92,6 +92,14 @@ static void call_completed(const struct store_writer *writer)
         writer->options->completed(writer->options->context);
 }
 
+/* A write that failed in a transaction of unknown outcome has failed whatever that is. */
+static enum error result_of(const struct store_write *write, enum error error)
+{
+    bool is_own = error == ERROR_NONE ||
+                  (error == ERROR_OUTCOME_UNKNOWN && write->result != ERROR_NONE);
+    return is_own ? write->result : error;
+}
+
 /* The first `count` of the batch, with `error` for all, or the result of each. */
 static void complete_first(struct store_writer *writer, size_t count, enum error error)
 {
@@ -99,7 +107,7 @@ static void complete_first(struct store_writer *writer, size_t count, enum error
     if (count == 0)
         return;
     for (size_t i = 0; i < count; i++)
-        complete(writer, batch->writes[i], error != ERROR_NONE ? error : batch->writes[i]->result);
+        complete(writer, batch->writes[i], result_of(batch->writes[i], error));
     batch->count -= count;
     memmove(batch->writes, batch->writes + count, batch->count * sizeof(*batch->writes));
     call_completed(writer);

@@ -53,6 +53,7 @@
  *   H2  no broker ends another one whose lease lasts
  *   H3  a broker whose connection of a phone is not the one that the store has closes it: in the end they agree
  *   H4  what a broker has claimed it is told, or that the outcome is not known, unless it dies
+ *   H5  in the second case it returns what it has claimed to the queue
  *
  * I13 (webhooks) and I14 (caps) have nothing to be checked on yet.
  */
@@ -167,6 +168,7 @@ static void note_attempt(struct world *world, const struct change *change)
         record->attempts[change->attempt].polled = polled_api_gave(&change->journal);
         record->attempts[change->attempt].by_broker = change->host != NOBODY;
         record->attempts[change->attempt].host = (unsigned)MAX(change->host, 0);
+        record->attempts[change->attempt].in_doubt = two_brokers_is_in_doubt(world, change->host);
         if (record->revoke_promised)
             violate(world, "C1: message %u is given to a phone again after its cancel request",
                     change->message);

@@ -88,7 +88,11 @@
     MUTATION(UNKNOWN_TAKEN_FOR_FAILED, "unknown-taken-for-failed",                                 \
              "a transaction whose outcome is not known is taken for one that failed")              \
     MUTATION(UNKNOWN_TAKEN_FOR_DONE, "unknown-taken-for-done",                                     \
-             "a transaction whose outcome is not known is taken for one that was committed")
+             "a transaction whose outcome is not known is taken for one that was committed")       \
+    MUTATION(DOUBT_TAKEN_FOR_FAILED, "doubt-taken-for-failed",                                     \
+             "what a claim took whose outcome became known too late stays with its phone")         \
+    MUTATION(DOUBT_TAKEN_FOR_DONE, "doubt-taken-for-done",                                         \
+             "what such a claim would have taken returns to the queue, also from a later claim")
 
 enum mutation {
     MUTATION_NONE,

@@ -85,7 +85,7 @@ int64_t two_brokers_restart_ms(struct world *world, struct host *host)
                  host->generation);
     host->frozen_until_ms = host->leased_at_ms = 0;
     host->lost.is_away = host->lost.is_unknown = host->lost.committed = false;
-    host->lost.cut_off_until_ms = 0;
+    host->lost.doubt = host->lost.cut_off_until_ms = 0;
     return random_between(&world->random, 100, is_late ? LATE_RESTART_MS : RESTART_MS);
 }
 
@@ -106,6 +106,8 @@ static void schedule(struct world *world, const struct host *host, int64_t in_ms
 static void server_ends(struct world *world, struct host *host, bool commits)
 {
     host->lost.committed = commits && world->store_trouble == ERROR_NONE;
+    if (host->lost.doubt != 0)
+        world->store.committed[host->lost.doubt % MOST_DOUBTS] = host->lost.committed;
     broker_store_end_transaction(world, host, host->lost.committed);
     broker_store_go_on(world, host->index + 1);
 }
@@ -122,6 +124,7 @@ static void lose(struct world *world, struct host *host, bool has_asked, int64_t
     host->lost.is_away = true;
     host->lost.is_unknown = has_asked && host->in_transaction;
     host->lost.committed = false;
+    host->lost.doubt = 0;
     host->lost.until_ms = MAX(world->now_ms + away_ms, host->lost.cut_off_until_ms);
     schedule(world, host, host->lost.until_ms - world->now_ms, EVENT_STORE_RECONNECTS, false);
     schedule(world, host, GIVES_UP_MS, EVENT_STORE_GIVES_UP, false);
@@ -171,7 +174,7 @@ static void answer(struct world *world, struct host *host, struct queued_writes 
 {
     while (queue->count > 0) {
         struct store_write *write = queued_writes_take(queue).write;
-        if (error != ERROR_NONE)
+        if (error != ERROR_NONE && (error != ERROR_OUTCOME_UNKNOWN || write->result == ERROR_NONE))
             write->result = error;
         queued_writes_add(&host->committed, write, 0);
     }
@@ -206,7 +209,30 @@ static void reconnects(struct world *world, struct host *host)
     else
         run_again(host);
     host->lost.is_away = host->lost.is_unknown = host->lost.committed = false;
+    host->lost.doubt = 0;
     broker_store_go_on(world, host->index);
+}
+
+/* Its broker does not learn what has become of the transaction that is lost now, but may ask later. */
+static void leave_in_doubt(struct world *world, struct host *host)
+{
+    TRACE(world, "%s: the outcome of a transaction is not known", host->options.name);
+    world->counts->outcomes_unknown++;
+    host->lost.doubt = ++world->store.doubts;
+    world->store.committed[host->lost.doubt % MOST_DOUBTS] = host->lost.committed;
+    for (size_t i = 0; i < host->batch.count; i++)
+        host->batch.writes[i].write->transaction = host->lost.doubt;
+    for (unsigned i = 0; i < MOST_MESSAGES && !host->in_transaction; i++) {
+        for (unsigned attempt = 0; attempt < MOST_ATTEMPTS; attempt++)
+            world->records[i].attempts[attempt].in_doubt |=
+                world->records[i].attempts[attempt].by_broker &&
+                world->records[i].attempts[attempt].host == host->index;
+    }
+}
+
+bool two_brokers_is_in_doubt(const struct world *world, int host)
+{
+    return host != NOBODY && world->hosts[host].lost.doubt != 0;
 }
 
 static void gives_up(struct world *world, struct host *host)
@@ -219,11 +245,8 @@ static void gives_up(struct world *world, struct host *host)
             error = ERROR_STORE_UNAVAILABLE;
         if (host->lost.is_unknown && world->broken == MUTATION_UNKNOWN_TAKEN_FOR_DONE)
             error = ERROR_NONE;
-        if (error == ERROR_OUTCOME_UNKNOWN) {
-            TRACE(world, "%s: the outcome of a transaction is not known", host->options.name);
-            world->counts->outcomes_unknown++;
-            two_brokers_note_untold(world, host);
-        }
+        if (error == ERROR_OUTCOME_UNKNOWN)
+            leave_in_doubt(world, host);
         answer(world, host, &host->batch, error);
     }
     answer(world, host, &host->waiting, ERROR_STORE_BUSY);
@@ -408,12 +431,17 @@ void two_brokers_check_left(struct world *world, const struct change *change)
     if (!happen_here(world) || !was_claimed)
         return;
     const struct host *host = &world->hosts[record->attempts[record->attempt].host];
-    if (record->attempts[record->attempt].by_broker &&
-        !record->attempts[record->attempt].was_told &&
-        !record->attempts[record->attempt].may_be_untold && !has_claim(&host->batch) &&
+    if (!record->attempts[record->attempt].by_broker ||
+        record->attempts[record->attempt].was_told ||
+        record->attempts[record->attempt].may_be_untold)
+        return;
+    if (!record->attempts[record->attempt].in_doubt && !has_claim(&host->batch) &&
         !has_claim(&host->committed))
         violate(world, "H4: message %u was claimed by %s, which was never told", change->message,
                 host->options.name);
+    if (record->attempts[record->attempt].in_doubt && change->to == MESSAGE_UNKNOWN)
+        violate(world, "H5: message %u is unknown, and %s knows that it was never given away",
+                change->message, host->options.name);
 }
 
 static bool is_stored(const struct world *world, int index)

@@ -85,6 +85,8 @@ struct host {
         int64_t until_ms, cut_off_until_ms;
         bool is_unknown; /* what has become of its transaction: the COMMIT was under way */
         bool committed;  /* which nobody knows */
+        int64_t
+            doubt; /* its number in world_store.committed, once its broker was told so; 0: not yet */
     } lost;
 };
 
@@ -247,7 +249,8 @@ struct record {
         bool released;       /* the release was on the wire */
         unsigned reports;
         bool by_broker, was_told; /* a broker claimed it, and has its answer, */
-        bool may_be_untold;       /* or died, or was told that it is not known */
+        bool may_be_untold;       /* or died, */
+        bool in_doubt;            /* or was told that it is not known */
         unsigned host;
     } attempts[MOST_ATTEMPTS];
     unsigned new_sms_count;
@@ -426,6 +429,8 @@ void two_brokers_note_told(struct world *world, const struct host *host,
                            const struct store_write *write);
 /* It does not, or not what has become of its writes. */
 void two_brokers_note_untold(struct world *world, const struct host *host);
+/* Whether the transaction of that broker that is committed now is one of which it was told that the outcome is not known. */
+bool two_brokers_is_in_doubt(const struct world *world, int host);
 void two_brokers_check_lease(struct world *world, const struct change *change);
 void two_brokers_check_left(struct world *world, const struct change *change);
 bool two_brokers_are_settled(const struct world *world);

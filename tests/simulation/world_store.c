@@ -74,12 +74,28 @@ static void ignore_transitions(void *context, const struct store_transition *mov
     (void)context, (void)moves, (void)count;
 }
 
+/* struct admin_rows. */
+static bool was_committed(struct store_database *database, int64_t transaction)
+{
+    const struct world_store *store = CONTAINER_OF(database, struct world_store, database);
+    if (store->broken == MUTATION_DOUBT_TAKEN_FOR_FAILED)
+        return false;
+    if (store->broken == MUTATION_DOUBT_TAKEN_FOR_DONE)
+        return true;
+    return store->committed[transaction % MOST_DOUBTS];
+}
+
 void world_store_init(struct world_store *store, const struct store_limits *limits)
 {
     memory_tables_init(&store->tables);
     memory_database_init(
         &store->database, &store->tables,
         &(struct store_options){.publish_transitions = ignore_transitions, .limits = *limits});
+    store->rows = *store->database.transaction.rows;
+    store->admin = *store->rows.admin;
+    store->admin.was_committed = was_committed;
+    store->rows.admin = &store->admin;
+    store->database.transaction.rows = &store->rows;
 }
 
 void world_store_fini(struct world_store *store)

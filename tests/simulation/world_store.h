@@ -9,6 +9,7 @@
 #include "tests/simulation/mutations.h"
 
 enum { MOST_MESSAGES = 16, MOST_PHONES = 4, MOST_CHANGES = 256, RECIPIENTS = 2, NOBODY = -1 };
+enum { MOST_DOUBTS = 256 };
 
 /* A transition of a message, a report, or an opt-out, in a transaction: the invariants are checked after its commit. */
 struct change {
@@ -40,6 +41,10 @@ struct tracked {
 struct world_store {
     struct memory_tables tables;
     struct store_database database;
+    struct store_rows rows; /* those of the memory, but for: */
+    struct admin_rows admin;
+    int64_t doubts; /* transactions of which a broker was told that the outcome is not known */
+    bool committed[MOST_DOUBTS]; /* by its number, from 1 on, modulo that: what became of it */
     bool open;
     int host; /* the broker whose transaction it is; NOBODY */
     struct change changes[MOST_CHANGES];

@@ -16,6 +16,53 @@ static void no_frame_goes_out_before_the_commit(void **state)
     world_free(world);
 }
 
+/* A claim that has got a message, and of which the store says that it may be committed. */
+static struct message_ref given_unknown_claim(struct world *world, session_id id,
+                                              int64_t transaction)
+{
+    world_queue(world, 1);
+    struct store_write *claim = world_take_pending(world, STORE_CLAIM);
+    world_fill_claim(world, claim);
+    struct message_ref ref = {claim->claim.messages[0].id, 1};
+    claim->transaction = transaction;
+    world_answer(world, claim, ERROR_OUTCOME_UNKNOWN);
+    assert_string_equal(world_next_frame(world, id), "");
+    return ref;
+}
+
+static void what_a_claim_may_have_taken_is_returned_if_it_did(void **state)
+{
+    (void)state;
+    struct world *world = world_new(&default_options);
+    session_id id = world_connect_phone(world, "phone", "{}");
+    struct message_ref ref = given_unknown_claim(world, id, 7);
+    for (int i = 0; i < 3; i++) { /* until the store takes it */
+        struct store_write *back = world_take_pending(world, STORE_RETURN_TO_QUEUE);
+        assert_non_null(back);
+        assert_memory_equal(&back->return_to_queue.ref, &ref, sizeof(ref));
+        assert_string_equal(back->return_to_queue.device_id, "phone");
+        assert_int_equal(back->return_to_queue.if_committed, 7);
+        world_answer(world, back, i < 2 ? ERROR_STORE_UNAVAILABLE : ERROR_NONE);
+        world_advance(world, 1000);
+    }
+    assert_null(world_take_pending(world, STORE_RETURN_TO_QUEUE));
+    world->queued = 1;
+    world_answer_all(world);
+    assert_string_equal(world_next_frame(world, id), "new_sms");
+    world_free(world);
+}
+
+/* A file: nothing of it comes to be. */
+static void what_a_claim_has_surely_not_taken_is_not_returned(void **state)
+{
+    (void)state;
+    struct world *world = world_new(&default_options);
+    session_id id = world_connect_phone(world, "phone", "{}");
+    (void)given_unknown_claim(world, id, 0);
+    assert_null(world_take_pending(world, STORE_RETURN_TO_QUEUE));
+    world_free(world);
+}
+
 static void a_window_is_never_more_than_full(void **state)
 {
     (void)state;
@@ -688,6 +735,8 @@ static void a_lane_that_its_claim_did_not_reach_is_not_claimed_again_at_once(voi
 
 UNIT_TESTS(cmocka_unit_test(a_lane_that_its_claim_did_not_reach_is_not_claimed_again_at_once),
            cmocka_unit_test(no_frame_goes_out_before_the_commit),
+           cmocka_unit_test(what_a_claim_may_have_taken_is_returned_if_it_did),
+           cmocka_unit_test(what_a_claim_has_surely_not_taken_is_not_returned),
            cmocka_unit_test(a_window_is_never_more_than_full),
            cmocka_unit_test(a_new_connection_does_not_empty_the_window),
            cmocka_unit_test(silence_frees_the_window_after_a_time),

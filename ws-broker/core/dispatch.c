@@ -68,6 +68,15 @@ static void deliver(struct broker *broker, struct session *session,
     buffer_fini(&frame);
 }
 
+/* Not delivered late: by the time that is known, others may have decided about the message. */
+static void return_if_claimed(struct broker *broker, const struct store_write *write,
+                              const struct message *message)
+{
+    const struct message_ref ref = {message->id, message->attempt};
+    if (write->result == ERROR_OUTCOME_UNKNOWN && write->transaction != 0 && message->text)
+        return_to_queue_if_claimed(broker, &ref, message->device_id, write->transaction);
+}
+
 static void wait_at_daily_limit(struct session *session, int64_t now_ms)
 {
     if (now_ms - session->daily_limit_until_ms > DAILY_LIMIT_MS ||
@@ -110,6 +119,7 @@ static void complete_slot(struct broker *broker, struct store_request *request, 
         if (write->result == ERROR_NONE)
             superseded_take(broker, session, write->claim.slots[index].connection, now_ms);
     }
+    return_if_claimed(broker, write, message);
     if (claimed)
         deliver(broker, session, slot->protocol, message, write->claim.claimed_at_ms, now_ms);
     if (session)

@@ -41,6 +41,14 @@ void return_to_queue(struct broker *broker, const struct message_ref *ref, const
     store_request_submit(&broker->requests, new_request(ref, device_id));
 }
 
+void return_to_queue_if_claimed(struct broker *broker, const struct message_ref *ref,
+                                const char *device_id, int64_t transaction)
+{
+    struct store_request *request = new_request(ref, device_id);
+    request->write.return_to_queue.if_committed = transaction;
+    store_request_submit(&broker->requests, request);
+}
+
 void return_to_queue_refused(struct broker *broker, const struct message_ref *ref,
                              const char *device_id, const char *code)
 {

@@ -9,6 +9,10 @@ struct broker;
 /* The device was never sent it, or has not been released it. */
 void return_to_queue(struct broker *broker, const struct message_ref *ref, const char *device_id);
 
+/* The claim's transaction (store_write.transaction) is of unknown outcome: what it has claimed was never sent. */
+void return_to_queue_if_claimed(struct broker *broker, const struct message_ref *ref,
+                                const char *device_id, int64_t transaction);
+
 /* The device has refused it with that code: it is due again after a backoff. */
 void return_to_queue_refused(struct broker *broker, const struct message_ref *ref,
                              const char *device_id, const char *code);

@@ -59,9 +59,15 @@ static bool turn_is_over(struct store_database *database)
     return false;
 }
 
+static bool was_committed(struct store_database *database, int64_t transaction)
+{
+    return outcomes_was_committed(&database->outcomes, transaction);
+}
+
 const struct admin_rows sql_admin_rows = {
     .check = check,
     .write_probe = write_probe,
     .reclaim_space = reclaim_space,
     .turn_is_over = turn_is_over,
+    .was_committed = was_committed,
 };

@@ -262,7 +262,7 @@ static void roll_back(struct store_database *database)
 static void forget_results(struct store_write *write)
 {
     if (write->verb == STORE_CLAIM) {
-        for (size_t i = 0; i < write->claim.message_count; i++)
+        for (size_t i = 0; i < write->claim.slot_count; i++)
             message_fini(&write->claim.messages[i]);
         write->claim.message_count = 0;
     }
@@ -445,8 +445,18 @@ static bool is_connected(struct store_database *database, int64_t deadline_ms)
         return true;
     if (deadline_ms == STORE_BEGIN_AT_ONCE || !reconnect(database, deadline_ms, &committed))
         return false;
+    outcomes_settle(&database->outcomes, committed == database->batch + 1);
     database->batch = committed; /* of a batch whose outcome was unknown, too */
     return true;
+}
+
+/* They can ask later what became of it. */
+static void note_unknown(struct store_database *database, struct store_write *const writes[],
+                         size_t count)
+{
+    int64_t transaction = outcomes_open(&database->outcomes);
+    for (size_t i = 0; i < count; i++)
+        writes[i]->transaction = transaction;
 }
 
 /* What other nodes are to look at. */
@@ -496,6 +506,8 @@ static enum error run_batch(struct store_database *database, struct store_write 
         transaction_committed(&database->transaction);
         note_topics(database, writes, count);
     }
+    if (error == ERROR_OUTCOME_UNKNOWN)
+        note_unknown(database, writes, count);
     return error == ERROR_STORE_BUSY ? ERROR_STORE_UNAVAILABLE : error;
 }
 

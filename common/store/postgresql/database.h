@@ -6,6 +6,7 @@
 #include "common/store/postgresql/claim_mark.h"
 #include "common/store/postgresql/guard.h"
 #include "common/store/postgresql/message_cache.h"
+#include "common/store/postgresql/outcomes.h"
 #include "common/store/postgresql/statement.h"
 #include "common/store/store_backend.h"
 #include "common/store/verbs/transaction.h"
@@ -47,6 +48,7 @@ struct store_database {
     int64_t writer_id, epoch; /* the row of this writer, and how often it has connected */
     int64_t
         batch; /* of the last transaction that was begun; that of a committed one is in the row */
+    struct outcomes outcomes;
     int64_t
         careful_until_ms; /* monotonic: until then each write is answered, and has its savepoint */
     bool is_careful;      /* this transaction is */

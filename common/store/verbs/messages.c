@@ -50,6 +50,11 @@ enum error verb_return_to_queue(struct store_transaction *transaction, struct st
     struct store_return_to_queue *request = &write->return_to_queue;
     struct message_row row;
     bool found;
+    request->changed = false;
+    /* Where it was not, the attempt may be another claim's, whose device has sent it. */
+    if (request->if_committed != 0 &&
+        !transaction->rows->admin->was_committed(transaction->database, request->if_committed))
+        return ERROR_NONE;
     enum error error = find_row(transaction, &request->ref.id, &row, &found);
     if (error != ERROR_NONE || !found)
         return error;

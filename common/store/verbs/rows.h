@@ -445,6 +445,8 @@ struct admin_rows {
     enum error (*reclaim_space)(struct store_database *database, bool *more);
     /* Whether the transaction has taken its time, and other stores wait to write: what can be left is left. */
     bool (*turn_is_over)(struct store_database *database);
+    /* Of an earlier transaction of this writer, by its number (store_write.transaction): it is known by now, and was committed. */
+    bool (*was_committed)(struct store_database *database, int64_t transaction);
 };
 
 /* ---- Batches of messages ---- */

@@ -234,6 +234,126 @@ static void a_commit_is_unknown_only_while_the_server_is_away(void **state)
     assert_consistent(fixture);
 }
 
+/* ---- Claims in doubt ---- */
+
+/* Two slots, for the phones a and b. */
+struct two_slots {
+    struct store_holder slots[2];
+    struct message messages[2];
+    struct store_write write;
+};
+
+static struct store_write *claim_for_two(struct two_slots *claim)
+{
+    *claim = (struct two_slots){.write = {.verb = STORE_CLAIM}};
+    strcpy(claim->slots[0].device_id, "a");
+    strcpy(claim->slots[1].device_id, "b");
+    claim->write.claim.trusted_wall_ms = store_fixture_now_ms();
+    claim->write.claim.slot_count = 2;
+    claim->write.claim.slots = claim->slots;
+    claim->write.claim.messages = claim->messages;
+    return &claim->write;
+}
+
+static struct message_id given_message_for_b(struct store_fixture *fixture)
+{
+    struct message message;
+    struct store_write write = new_message(&message);
+    strcpy(message.options.target.device_id, "b");
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    return message.id;
+}
+
+/* How many syncs such a claim takes once it is prepared: the last is that of its COMMIT. */
+static int syncs_of_claim(struct store_fixture *fixture)
+{
+    struct two_slots claim;
+    int before = 0;
+    for (int i = 0; i < 2; i++) {
+        given_message_for_b(fixture);
+        before = atomic_load(&proxy->syncs);
+        assert_int_equal(store_run(fixture->store, claim_for_two(&claim)), ERROR_NONE);
+        message_fini(&claim.messages[1]);
+    }
+    return atomic_load(&proxy->syncs) - before;
+}
+
+/* Of a claim whose transaction runs twice, what the second time has found is told. */
+static void a_claim_whose_commit_is_lost_tells_what_it_took_in_the_end(void **state)
+{
+    need_postgresql();
+    struct store_fixture *fixture = *state;
+    struct two_slots claim;
+    int syncs = syncs_of_claim(fixture);
+    struct message_id id = given_message_for_b(fixture);
+    proxy_cut_at(proxy, PROXY_CUTS_BEFORE, syncs);
+    assert_int_equal(store_run(fixture->store, claim_for_two(&claim)), ERROR_NONE);
+    assert_int_equal(atomic_load(&proxy->cut), PROXY_CUTS_NOTHING);
+    assert_int_equal(claim.write.claim.message_count, 1);
+    assert_null(claim.messages[0].text);
+    assert_true(message_id_equal(&claim.messages[1].id, &id));
+    assert_int_equal(stored_status(fixture, &id), MESSAGE_ACCEPTED);
+    message_fini(&claim.messages[1]);
+}
+
+/* The number of its transaction. */
+static int64_t lose_claim(struct store_fixture *fixture, enum proxy_cut cut, struct message_id *id)
+{
+    struct two_slots claim;
+    int syncs = syncs_of_claim(fixture);
+    *id = given_message_for_b(fixture);
+    atomic_store(&proxy->is_away, true);
+    proxy_cut_at(proxy, cut, syncs);
+    assert_int_equal(store_run(fixture->store, claim_for_two(&claim)), ERROR_OUTCOME_UNKNOWN);
+    atomic_store(&proxy->is_away, false);
+    assert_non_null(claim.messages[1].text);
+    assert_true(message_id_equal(&claim.messages[1].id, id));
+    assert_int_equal(claim.messages[1].attempt, 1);
+    assert_string_equal(claim.messages[1].device_id, "b");
+    message_fini(&claim.messages[1]);
+    return claim.write.transaction;
+}
+
+static struct store_write return_to_queue(const struct message_id *id, int64_t transaction)
+{
+    struct store_write write = {.verb = STORE_RETURN_TO_QUEUE};
+    write.return_to_queue.ref = (struct message_ref){*id, 1};
+    write.return_to_queue.if_committed = transaction;
+    strcpy(write.return_to_queue.device_id, "b");
+    return write;
+}
+
+static bool returns(struct store_fixture *fixture, const struct message_id *id, int64_t transaction)
+{
+    struct store_write write = return_to_queue(id, transaction);
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    return write.return_to_queue.changed;
+}
+
+static void what_a_claim_in_doubt_took_is_returned_once_and_only_where_it_took_it(void **state)
+{
+    static const char *const b[] = {"b"};
+    need_postgresql();
+    struct store_fixture *fixture = *state;
+    struct message_id lost, taken;
+    fixture->options.timeout_ms = 300;
+    store_fixture_reopen(fixture);
+    int64_t failed = lose_claim(fixture, PROXY_CUTS_BEFORE, &lost);
+    assert_int_equal(given_claim(fixture, b, 1), 1); /* the same attempt: it is sent */
+    assert_false(returns(fixture, &lost, failed));
+    assert_int_equal(stored_status(fixture, &lost), MESSAGE_ACCEPTED);
+
+    int64_t committed = lose_claim(fixture, PROXY_CUTS_AFTER, &taken);
+    assert_int_not_equal(committed, failed);
+    assert_false(returns(fixture, &taken, committed + 1)); /* there was none */
+    assert_true(returns(fixture, &taken, committed));
+    assert_false(returns(fixture, &taken, committed));
+    assert_int_equal(given_claim(fixture, b, 1), 1);
+    assert_false(returns(fixture, &taken, committed)); /* the attempt is another one */
+    assert_int_equal(stored_status(fixture, &taken), MESSAGE_ACCEPTED);
+    assert_consistent(fixture);
+}
+
 static void a_read_takes_another_connection_when_its_own_is_lost(void **state)
 {
     need_postgresql();
@@ -252,4 +372,6 @@ UNIT_TESTS(CONNECTION_TEST(a_new_message_is_two_round_trips),
            CONNECTION_TEST(a_commit_whose_answer_is_lost_happens_once),
            CONNECTION_TEST(a_commit_with_a_warning_is_not_believed),
            CONNECTION_TEST(a_commit_is_unknown_only_while_the_server_is_away),
+           CONNECTION_TEST(a_claim_whose_commit_is_lost_tells_what_it_took_in_the_end),
+           CONNECTION_TEST(what_a_claim_in_doubt_took_is_returned_once_and_only_where_it_took_it),
            CONNECTION_TEST(a_read_takes_another_connection_when_its_own_is_lost))
