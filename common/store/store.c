@@ -19,6 +19,7 @@ struct store {
     struct store_options options;
     struct store_database *database;
     struct store_writer writer;
+    struct wait_views views;
 };
 
 /* The first is the default: a DSN without a scheme is a path. */
@@ -70,6 +71,7 @@ enum error store_open(const struct store_options *options, struct store **result
         free(store);
         return error;
     }
+    pthread_mutex_init(&store->views.lock, NULL);
     *result = store;
     return ERROR_NONE;
 }
@@ -80,6 +82,7 @@ void store_close(struct store *store)
         return;
     store_writer_stop(&store->writer);
     store->backend->close(store->database);
+    pthread_mutex_destroy(&store->views.lock);
     free(store);
 }
 
@@ -194,6 +197,7 @@ enum error store_reader_open(struct store *store, struct store_reader **result)
         return ERROR_INTERNAL;
     char problem[STORE_ERROR_SIZE];
     reader->backend = store->backend;
+    reader->views = &store->views;
     enum error error = reader->backend->open_reader(store->database, &reader->reader, problem);
     if (error != ERROR_NONE) {
         log_error("a reader cannot be opened", LOG_TEXT("reason", problem));

@@ -12,6 +12,8 @@
 #include "common/store/settle.h"
 #include "common/store/store.h"
 
+#include <pthread.h>
+
 /* Each backend completes these two with what it needs. */
 struct store_database;
 struct store_database_reader;
@@ -204,14 +206,25 @@ bool store_device_page_append(const struct store_device_query *query,
                               struct store_device_page *page, const struct store_device *device,
                               struct store_device_page_size *size);
 
-/* A thread's reader, with what waits.c was last asked: for lists, and for clients that ask again and again. */
+/* What is known about the devices of a target: waits.c. */
+struct wait_view {
+    int64_t read_at_ms; /* monotonic; 0: it was not */
+    bool paused;        /* sending is */
+    struct message_target target;
+    struct store_device_summary devices;
+};
+
+/* Those of all readers of a store, so that none contradicts what another one has just said. */
+struct wait_views {
+    pthread_mutex_t lock;
+    struct wait_view views[16]; /* under lock; a target has its place, and may have to share it */
+};
+
+/* A thread's reader. */
 struct store_reader {
     const struct store_backend *backend;
     struct store_database_reader *reader;
-    int64_t waits_until_ms; /* monotonic: how long the rest holds */
-    bool waits_for_resumption;
-    struct message_target waits_target;
-    struct store_device_summary waits_devices;
+    struct wait_views *views; /* the store's */
 };
 
 extern const struct store_backend store_backend_sqlite, store_backend_memory;

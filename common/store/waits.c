@@ -13,30 +13,65 @@ static bool is_same_target(const struct message_target *a, const struct message_
            strcmp(a->device_group, b->device_group) == 0;
 }
 
+static struct wait_view *place_of(struct wait_views *views, const struct message_target *target)
+{
+    size_t hash = target->sim;
+    for (const char *c = target->device_id; *c; c++)
+        hash = hash * 31 + (unsigned char)*c;
+    for (const char *c = target->device_group; *c; c++)
+        hash = hash * 37 + (unsigned char)*c;
+    return &views->views[hash % ARRAY_LENGTH(views->views)];
+}
+
+/* A recent view of the target: that of the store's, or else *view. */
+static bool find_view(struct wait_views *views, const struct message_target *target, int64_t now_ms,
+                      struct wait_view *view)
+{
+    const struct wait_view *place = place_of(views, target);
+    pthread_mutex_lock(&views->lock);
+    bool is_recent = place->read_at_ms != 0 && now_ms - place->read_at_ms < VIEW_MS &&
+                     is_same_target(target, &place->target);
+    if (is_recent)
+        *view = *place;
+    pthread_mutex_unlock(&views->lock);
+    return is_recent;
+}
+
+/* Unless another thread has kept one that is newer. */
+static void keep_view(struct wait_views *views, const struct wait_view *view)
+{
+    struct wait_view *place = place_of(views, &view->target);
+    pthread_mutex_lock(&views->lock);
+    if (place->read_at_ms <= view->read_at_ms)
+        *place = *view;
+    pthread_mutex_unlock(&views->lock);
+}
+
 /* Reads what is to be known about the devices of a target, unless that was just done. */
-static enum error look_at(struct store_reader *reader, const struct message_target *target)
+static enum error look_at(struct store_reader *reader, const struct message_target *target,
+                          struct wait_view *view)
 {
     struct store_sending sending;
     int64_t now_ms = clock_monotonic_ms();
-    if (now_ms < reader->waits_until_ms && is_same_target(target, &reader->waits_target))
+    if (find_view(reader->views, target, now_ms, view))
         return ERROR_NONE;
-    reader->waits_until_ms = 0;
     enum error error = store_read_sending(reader, &sending);
     if (error == ERROR_NONE)
-        error = reader->backend->summarize_devices(reader->reader, target, &reader->waits_devices);
+        error = reader->backend->summarize_devices(reader->reader, target, &view->devices);
     if (error != ERROR_NONE)
         return error;
-    reader->waits_for_resumption = sending.paused_since_ms != 0;
-    reader->waits_target = *target;
-    reader->waits_until_ms = now_ms + VIEW_MS;
+    view->paused = sending.paused_since_ms != 0;
+    view->target = *target;
+    view->read_at_ms = now_ms;
+    keep_view(reader->views, view);
     return ERROR_NONE;
 }
 
 /* Of devices that are given nothing, the reason of the one that can be expected first. */
-static struct message_wait judge(const struct store_reader *reader)
+static struct message_wait judge(const struct wait_view *view)
 {
-    const struct store_device_summary *devices = &reader->waits_devices;
-    if (reader->waits_for_resumption)
+    const struct store_device_summary *devices = &view->devices;
+    if (view->paused)
         return (struct message_wait){MESSAGE_WAIT_PAUSED, 0};
     if (devices->known == 0)
         return (struct message_wait){MESSAGE_WAIT_NO_DEVICE, 0};
@@ -57,11 +92,12 @@ enum error store_read_wait(struct store_reader *reader, struct message *message)
     const struct message_options *options = &message->options;
     if (message->status != MESSAGE_QUEUED)
         return ERROR_NONE;
-    enum error error = look_at(reader, &options->target);
+    struct wait_view view;
+    enum error error = look_at(reader, &options->target, &view);
     if (error != ERROR_NONE)
         return error;
-    int64_t now_ms = reader->waits_devices.now_ms;
-    message->wait = judge(reader);
+    int64_t now_ms = view.devices.now_ms;
+    message->wait = judge(&view);
     if (message->wait.reason == MESSAGE_WAIT_PAUSED)
         return ERROR_NONE;
     if (options->send_at_ms > now_ms)
@@ -83,10 +119,11 @@ static struct message_target target_of(const char *lane)
 static enum error count_lane(struct store_reader *reader, const char *lane, int64_t count,
                              int64_t counts[MESSAGE_WAIT_COUNT])
 {
+    struct wait_view view;
     const struct message_target target = target_of(lane);
-    enum error error = count > 0 ? look_at(reader, &target) : ERROR_NONE;
+    enum error error = count > 0 ? look_at(reader, &target, &view) : ERROR_NONE;
     if (count > 0 && error == ERROR_NONE)
-        counts[judge(reader).reason] += count;
+        counts[judge(&view).reason] += count;
     return error;
 }
 
@@ -96,9 +133,14 @@ enum error store_count_waits(struct store_reader *reader, int64_t most,
     struct store_lane_count lanes[STORE_MAX_LANE_COUNTS];
     size_t lane_count;
     int64_t retried, scheduled, queued;
+    struct wait_view view;
     memset(counts, 0, MESSAGE_WAIT_COUNT * sizeof(*counts));
     enum error error = reader->backend->count_lanes(reader->reader, most, lanes, &lane_count,
                                                     &retried, &scheduled, &queued);
+    if (error == ERROR_NONE)
+        error = look_at(reader, &(struct message_target){0}, &view);
+    if (error != ERROR_NONE)
+        return error;
     queued -= retried + scheduled;
     for (size_t i = 0; i < lane_count && error == ERROR_NONE; i++) {
         queued -= lanes[i].count;
@@ -106,9 +148,7 @@ enum error store_count_waits(struct store_reader *reader, int64_t most,
     }
     if (error == ERROR_NONE)
         error = count_lane(reader, "", queued, counts);
-    enum message_wait_reason waiting = reader->waits_for_resumption ? MESSAGE_WAIT_PAUSED
-                                                                    : MESSAGE_WAIT_NONE;
-    counts[waiting ? waiting : MESSAGE_WAIT_RETRY_BACKOFF] += retried;
-    counts[waiting ? waiting : MESSAGE_WAIT_SCHEDULED] += scheduled;
+    counts[view.paused ? MESSAGE_WAIT_PAUSED : MESSAGE_WAIT_RETRY_BACKOFF] += retried;
+    counts[view.paused ? MESSAGE_WAIT_PAUSED : MESSAGE_WAIT_SCHEDULED] += scheduled;
     return error;
 }

@@ -524,6 +524,12 @@ MUTATIONS = [
              unit("test_store_brokers", "a_broker_that_was_replaced_does_not_end_the_newer_one")),
 
     # ---- broker ----
+    Mutation("busy-for-nobody", BROKER, "a phone is not said to be busy because a claim looks for messages",
+             "ws-broker/core/eligibility.c", "session->claimed_slots > 0 && session->in_flight_count == 0", "session->claimed_slots < 0",
+             unit("test_broker_device_waits", "a_phone_for_which_a_claim_looks_is_not_busy")),
+    Mutation("busy-for-ever", BROKER, "why a phone was given nothing is over when nothing waits",
+             "ws-broker/core/device_waits.c", "    if (!(messages_wait || broker->device_waits.any)", "    if (!messages_wait",
+             unit("test_broker_device_waits", "what_was_noted_is_over_when_nothing_waits")),
     Mutation("moved-phone-is-closed", BROKER, "a connection whose phone is on another broker is closed",
              "ws-broker/core/superseded.c", "        close_session(broker, session, ERROR_REPLACED, now_ms);\n", "        (void)now_ms;\n",
              unit("test_broker_superseded", "a_connection_that_the_poll_finds_is_replaced")),

@@ -61,6 +61,7 @@ struct broker {
 
     struct {
         bool noting; /* a request is at the store */
+        bool any;    /* the store may have a reason of some device */
     } device_waits;
 
     struct {

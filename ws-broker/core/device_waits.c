@@ -12,10 +12,19 @@ enum {
     SLACK_MS = 1000,  /* a time that moved by less is the same */
 };
 
+/* What the store did not take is noted again. */
 static void on_noted(struct broker *broker, struct store_request *request, int64_t now_ms)
 {
-    (void)request, (void)now_ms;
+    const struct store_note_waits *note = &request->write.note_waits;
+    (void)now_ms;
     broker->device_waits.noting = false;
+    for (size_t i = 0; i < note->count && request->write.result != ERROR_NONE; i++) {
+        struct session *session = session_table_current(&broker->sessions,
+                                                        note->waits[i].device_id);
+        if (session)
+            session->noted_wait = MESSAGE_WAIT_COUNT; /* no reason that there is */
+        broker->device_waits.any = true;
+    }
 }
 
 static void release(struct store_request *request)
@@ -50,14 +59,22 @@ void device_waits_note(struct broker *broker, int64_t now_ms)
 {
     bool messages_wait = broker->dispatch.due || broker->dispatch.claiming ||
                          broker->dispatch.wanted_count > 0;
-    if (!messages_wait || broker->device_waits.noting || broker->drain.active)
+    if (!(messages_wait || broker->device_waits.any) || broker->device_waits.noting ||
+        broker->drain.active)
         return;
     struct store_device_wait *waits = NULL, wait;
     size_t count = 0;
-    for (uint32_t slot = 0; slot < broker->sessions.slot_count && count < MAX_WAITS; slot++) {
+    broker->device_waits.any = false;
+    for (uint32_t slot = 0; slot < broker->sessions.slot_count; slot++) {
         struct session *session = session_table_at(&broker->sessions, slot);
-        if (!session || session->state != SESSION_READY || session->connection_epoch == 0 ||
-            !has_changed(broker, session, now_ms, &wait))
+        if (!session || session->state != SESSION_READY || session->connection_epoch == 0)
+            continue;
+        /* Where nothing waits any more, what was noted is over at some time, and the next message is not to be told of it. */
+        bool is_looked_at = (messages_wait || session->noted_wait != MESSAGE_WAIT_NONE) &&
+                            count < MAX_WAITS;
+        bool changed = is_looked_at && has_changed(broker, session, now_ms, &wait);
+        broker->device_waits.any |= session->noted_wait != MESSAGE_WAIT_NONE;
+        if (!changed)
             continue;
         if (!waits)
             waits = allocation_check(calloc(MAX_WAITS, sizeof(*waits)));

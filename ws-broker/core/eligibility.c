@@ -27,7 +27,8 @@ enum message_wait_reason eligibility_wait(const struct broker *broker, struct se
     int64_t budget_ms = session_budget_wait_ms(session, now_ms);
     int64_t day_ms = MAX(session->daily_limit_until_ms - now_ms, 0);
     *for_ms = 0;
-    if (session->heap_entry.position > 0)
+    bool is_claimed_for = session->claimed_slots > 0 && session->in_flight_count == 0;
+    if (session->heap_entry.position > 0 || is_claimed_for)
         return MESSAGE_WAIT_NONE;
     if (!has_battery(broker, &session->info))
         return MESSAGE_WAIT_BATTERY;
