@@ -4,6 +4,7 @@
 #include "api-fcgi/server/api.h"
 #include "api-fcgi/server/query.h"
 #include "common/base/json_write.h"
+#include "common/process/database_url.h"
 
 #include <string.h>
 
@@ -26,23 +27,51 @@ enum http_outcome health_handle_livez(struct http_exchange *exchange)
 /* ---- Readiness ---- */
 
 /* What accepting a message needs. */
-enum check { CHECK_WRITER, CHECK_DISK, CHECK_SCHEMA, CHECK_LOG, CHECK_DURABILITY, CHECK_COUNT };
-static const char *const check_names[CHECK_COUNT] = {"writer", "disk", "schema", "write_ahead_log",
-                                                     "durability"};
+enum check {
+    CHECK_DATABASE,
+    CHECK_WRITER,
+    CHECK_DISK,
+    CHECK_SCHEMA,
+    CHECK_LOG,
+    CHECK_DURABILITY,
+    CHECK_COUNT
+};
+static const char *const check_names[CHECK_COUNT] = {
+    "database", "writer", "disk", "schema", "write_ahead_log", "durability",
+};
 
 struct check_state {
     bool known;
     enum error fault;
 };
 
+/* The check that an error is about that none of those that have run explains. */
+static enum check check_of(enum error error, bool has_server)
+{
+    switch (error) {
+    case ERROR_DATABASE_UNREACHABLE:
+    case ERROR_DATABASE_REPLACED:
+        return CHECK_DATABASE;
+    case ERROR_STORE_UNAVAILABLE:
+        return has_server ? CHECK_DATABASE : CHECK_DISK;
+    case ERROR_DISK_FULL:
+        return CHECK_DISK;
+    default:
+        return CHECK_WRITER;
+    }
+}
+
 /* The state of each check, from the result of STORE_PROBE. */
-static void read_states(const struct store_write *probe, struct check_state states[CHECK_COUNT])
+static void read_states(const struct store_write *probe, bool has_server,
+                        struct check_state states[CHECK_COUNT])
 {
     bool looked = probe->probe.looked;
     enum error result = probe->result;
-    if (result == ERROR_OUTCOME_UNKNOWN) /* the lost probe does not matter, the disk does */
-        result = ERROR_STORE_UNAVAILABLE;
-    states[CHECK_WRITER] = (struct check_state){.known = true};
+    if (result == ERROR_OUTCOME_UNKNOWN) /* the lost probe does not matter, but what has lost it */
+        result = has_server ? ERROR_DATABASE_UNREACHABLE : ERROR_STORE_UNAVAILABLE;
+    bool is_there = check_of(result, has_server) != CHECK_DATABASE;
+    states[CHECK_DATABASE] = (struct check_state){.known = is_there};
+    states[CHECK_WRITER] = (struct check_state){.known = is_there};
     states[CHECK_DISK] = (struct check_state){looked, probe->probe.disk};
     states[CHECK_SCHEMA] = (struct check_state){looked, probe->probe.schema};
     states[CHECK_LOG] = (struct check_state){looked, probe->probe.log};
@@ -54,8 +83,22 @@ static void read_states(const struct store_write *probe, struct check_state stat
             return;
     }
     /* The checks could not run, or they passed and the write failed. */
-    bool disk = result == ERROR_DISK_FULL || result == ERROR_STORE_UNAVAILABLE;
-    states[disk ? CHECK_DISK : CHECK_WRITER] = (struct check_state){true, result};
+    states[check_of(result, has_server)] = (struct check_state){true, result};
+}
+
+/* What to look at. */
+static const char *hint_of(enum error fault)
+{
+    switch (fault) {
+    case ERROR_DATABASE_UNREACHABLE:
+        return " See whether its server runs and takes connections, and whether DATABASE_URL leads"
+               " there; the log has the server's answer.";
+    case ERROR_DATABASE_REPLACED:
+        return " Stop all of the gateway, run `sms-gateway database settle` unless that was done,"
+               " and start it again.";
+    default:
+        return "";
+    }
 }
 
 static void answer_not_ready(struct http_exchange *exchange,
@@ -68,7 +111,8 @@ static void answer_not_ready(struct http_exchange *exchange,
         const char *state = !states[i].known ? "unknown" : fault ? error_code(fault) : "ok";
         buffer_append_format(&list, "%s%s: %s", i > 0 ? ", " : "", check_names[i], state);
         if (states[i].known && fault != ERROR_NONE)
-            http_add_check_error(exchange, check_names[i], fault, "%s.", error_title(fault));
+            http_add_check_error(exchange, check_names[i], fault, "%s.%s", error_title(fault),
+                                 hint_of(fault));
     }
     http_problem(exchange, ERROR_NOT_READY, "%s.", list.data ? list.data : "");
     buffer_fini(&list);
@@ -98,7 +142,8 @@ static void answer_ready(struct http_exchange *exchange)
     struct check_state states[CHECK_COUNT];
     struct json_writer json = {.out = &exchange->response.body};
     if (exchange->write.result != ERROR_NONE) {
-        read_states(&exchange->write, states);
+        read_states(&exchange->write,
+                    database_url_is_postgresql(exchange->api->settings->database_url), states);
         answer_not_ready(exchange, states);
         return;
     }

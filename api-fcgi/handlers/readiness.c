@@ -42,7 +42,12 @@ static void answer_all(struct http_exchange *waiting, const struct store_write *
     }
 }
 
-static const struct store_write no_answer = {.result = ERROR_STORE_BUSY};
+/* Where the store knows of no reason. */
+static struct store_write no_answer(const struct readiness *readiness)
+{
+    enum error fault = store_fault(readiness->store);
+    return (struct store_write){.result = fault != ERROR_NONE ? fault : ERROR_STORE_BUSY};
+}
 
 static void probed(struct store_write *probe)
 {
@@ -86,7 +91,7 @@ enum http_outcome readiness_ask(struct readiness *readiness, struct http_exchang
     }
     pthread_mutex_unlock(&readiness->lock);
     if (late) {
-        exchange->write = no_answer;
+        exchange->write = no_answer(readiness);
         resume(exchange);
         return HTTP_ANSWERED;
     }
@@ -109,8 +114,10 @@ static void *readiness_main(void *argument)
             readiness->late = true;
             struct http_exchange *waiting = take_waiting(readiness);
             pthread_mutex_unlock(&readiness->lock);
-            log_error("database does not respond; not ready");
-            answer_all(waiting, &no_answer);
+            const struct store_write answer = no_answer(readiness);
+            log_error("database does not respond; not ready",
+                      LOG_TEXT("reason", error_code(answer.result)));
+            answer_all(waiting, &answer);
             readiness->completed(readiness->context);
             pthread_mutex_lock(&readiness->lock);
         }

@@ -15,7 +15,7 @@ struct readiness *readiness_start(struct store *store, int64_t timeout_ms,
                                   void (*completed)(void *context), void *context);
 
 /* Parks the exchange: `resume` runs on a worker when `exchange->write` has the result of STORE_PROBE, or
-   ERROR_STORE_BUSY after the time limit. Or calls it at once. On a worker. */
+   ERROR_STORE_BUSY, or that of store_fault, after the time limit. Or calls it at once. On a worker. */
 enum http_outcome readiness_ask(struct readiness *readiness, struct http_exchange *exchange,
                                 void (*resume)(struct http_exchange *exchange));
 

@@ -134,6 +134,11 @@ bool store_is_stuck(struct store *store, int64_t limit_ms)
     return store_writer_is_stuck(&store->writer, limit_ms);
 }
 
+enum error store_fault(const struct store *store)
+{
+    return store->backend->fault ? store->backend->fault(store->database) : ERROR_NONE;
+}
+
 int64_t store_backoff_ms(unsigned failures, double jitter)
 {
     int64_t most = MIN((int64_t)STORE_FIRST_BACKOFF_MS << MIN(failures - 1, 10u),

@@ -243,6 +243,10 @@ enum error store_run(struct store *store, struct store_write *write);
    hangs. Any thread; does not block. */
 MUST_CHECK bool store_is_stuck(struct store *store, int64_t limit_ms);
 
+/* Why no write can be run now, as the last attempt has shown: ERROR_DATABASE_UNREACHABLE, ERROR_DATABASE_REPLACED,
+   ERROR_STORE_UNAVAILABLE, ERROR_NO_STANDBY; ERROR_NONE: nothing is known against it. Any thread; does not block. */
+MUST_CHECK enum error store_fault(const struct store *store);
+
 /*
  * Calls `notified` from now on, until store_close, when processes of other nodes have committed something; `topics` says what
  * to look at. It is a hint as the doorbell's (common/process/doorbell.h): several commits may share one, and what came while

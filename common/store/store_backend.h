@@ -65,22 +65,26 @@ struct store_backend {
      * middle, all of them may fail, of which a second attempt fails it alone. *ran is how many of them, from the first
      * on: less than all where the turn is over and other stores wait, but at least one. The others were not looked at.
      *
-     * ERROR_NONE: committed durably; the results count. Any other error is the result of all, *ran = count:
-     * - ERROR_STORE_BUSY: the transaction could not begin by the deadline, and the turn has ended. *ran = 0;
-     * - ERROR_OUTCOME_UNKNOWN: no process sees anything of the transaction, but if all of them end before one
-     *   commits it may be there afterwards. The next run_batch fails until that is ruled out;
+     * ERROR_NONE: committed durably; the results count. An error with *ran = 0 says why the transaction could not begin by the
+     * deadline (ERROR_STORE_BUSY, or that of `fault`); the turn has ended. Any other error is the result of all, *ran = count:
+     * - ERROR_OUTCOME_UNKNOWN: of a file, no process sees anything of the transaction, but if all of them end before one
+     *   commits it may be there afterwards; the next run_batch fails until that is ruled out. Of a server, it is there or
+     *   not, which is known before the next transaction begins: admin_rows.was_committed, of the writes' `transaction`;
      * - others: nothing of it happened.
      */
     enum error (*run_batch)(struct store_database *database, struct store_write *const writes[],
                             size_t count, int64_t deadline_ms, size_t *ran);
 
-    /* Called once after each run_batch that was not ERROR_STORE_BUSY, when the submitters have their results: for
+    /* Called once after each run_batch whose transaction could begin, when the submitters have their results: for
        what they need not wait for. The turn has ended once it returns. */
     void (*finish_batch)(struct store_database *database);
 
     /* The transitions that the last run_batch committed, until the next; none without options.publish_transitions. */
     const struct store_transition *(*transitions)(const struct store_database *database,
                                                   size_t *count);
+
+    /* store_fault. NULL: none is known without asking. Any thread. */
+    enum error (*fault)(const struct store_database *database);
 
     /* store_listen. NULL where all processes of the database are on one host, whose doorbell tells them. */
     bool (*listen)(struct store_database *database,

@@ -124,7 +124,7 @@ static void complete_late(struct store_writer *writer)
                                       clock_monotonic_ms());
         pthread_mutex_unlock(&writer->lock);
         batch->count = count;
-        complete_first(writer, count, ERROR_STORE_BUSY);
+        complete_first(writer, count, writer->late_error);
     } while (count == STORE_MAX_BATCH);
 }
 
@@ -175,8 +175,10 @@ static bool try_batch(struct store_writer *writer, int64_t deadline_ms)
     size_t ran;
     enum error error = backend->run_batch(writer->database, batch->writes, batch->count,
                                           deadline_ms, &ran);
-    if (error == ERROR_STORE_BUSY)
+    if (error != ERROR_NONE && ran == 0) {
+        writer->late_error = error;
         return false;
+    }
     if (error == ERROR_NONE) {
         METRICS_ADD(writer->options->metrics, db_commits_total, 0, 1);
         METRICS_OBSERVE(writer->options->metrics, db_commit_batch_size, ran);
@@ -200,6 +202,7 @@ static bool try_batch(struct store_writer *writer, int64_t deadline_ms)
 static void run_transaction(struct store_writer *writer, int64_t deadline_ms)
 {
     bool ran = false;
+    writer->late_error = ERROR_STORE_BUSY;
     if (writer->backend->take_turn(writer->database, deadline_ms)) {
         fill_batch(writer);
         ran = try_batch(writer, deadline_ms);

@@ -22,6 +22,7 @@ struct store_writer {
         struct store_write *writes[STORE_MAX_BATCH];
         size_t count;
     } batch;
+    enum error late_error;     /* of writes whose time is up */
     int64_t wake_due_since_us; /* monotonic: since when the broker is to be woken; 0: it is not */
 
     pthread_mutex_t lock;

@@ -275,6 +275,10 @@ def test_clients_are_told_to_come_again_while_the_server_is_away_and_nothing_has
         answer = first.api.request("POST", "/api/send-sms", json={"phone_number": "+4915112345678", "message": "away"})
         assert answer.status_code == 503 and int(answer.headers["Retry-After"]) >= 1, answer.text
         wait_for(lambda: first.api.get("/readyz").status_code == 503, "the node to be not ready")
+        assert first.api.send_refused(503, "database_unreachable")
+        error, = first.api.get("/readyz").json()["errors"]
+        assert (error["check"], error["code"]) == ("database", "database_unreachable") and "DATABASE_URL" in error["detail"], error
+        assert "see whether its server runs" in first.api_fcgi.log() and "disk" not in first.api_fcgi.log()
     finally:
         server.resume()
     wait_for(lambda: all(node.api.get("/readyz").status_code == 200 for node in nodes), "both nodes to be ready")

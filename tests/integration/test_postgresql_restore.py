@@ -121,6 +121,8 @@ def test_a_folder_that_is_put_back_is_noticed_by_who_has_gone_on(make_gateway):
         shutil.copytree(server.folder / "data", server.folder / "backup")
         server.resume()
         wait_for(lambda: gateway.api.get("/readyz").status_code == 200, "the gateway to be back")
+        gateway.api_fcgi.stop()  # the backup knows nothing of the next one
+        gateway.api_fcgi.start()
         lost = gateway.api.send()["message_id"]
         phone = AssuredPhone(gateway, "phone", credit=1)
         first = phone.take()[0]
@@ -134,7 +136,10 @@ def test_a_folder_that_is_put_back_is_noticed_by_who_has_gone_on(make_gateway):
         wait_for(lambda: "has lost commits" in gateway.api_fcgi.log() + gateway.ws_broker.log(), "somebody to notice")
         wait_for(lambda: gateway.query("SELECT count(*) FROM writer") == [(0,)], "all to be stopped")
         answer = gateway.api.request("POST", "/api/send-sms", json={"phone_number": "+4915112345678", "message": "away"})
-        assert answer.status_code == 503, answer.text
+        assert (answer.status_code, answer.json()["code"]) == (503, "database_replaced"), answer.text
+        error, = gateway.api.get("/readyz").json()["errors"]
+        assert (error["check"], error["code"]) == ("database", "database_replaced") and "database settle" in error["detail"], error
+        assert "since this process has begun" in gateway.api_fcgi.log()
         for process in (gateway.api_fcgi, gateway.ws_broker):
             process.kill()
         assert "has lost commits" in refusal(gateway, "statistics")

@@ -17,7 +17,7 @@ from harness.gateway import LIMIT_SECONDS
 from harness.phone import Phone
 from harness.waiting import wait_for
 
-CHECKS = ("writer", "disk", "schema", "write_ahead_log", "durability")
+CHECKS = ("database", "writer", "disk", "schema", "write_ahead_log", "durability")
 MIB = 1024 * 1024
 
 

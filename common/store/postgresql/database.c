@@ -15,6 +15,7 @@
 #include "common/store/postgresql/server_origin.h"
 #include "common/store/postgresql/server_schema.h"
 #include "common/store/postgresql/settle.h"
+#include "common/store/postgresql/writer_row.h"
 #include "common/store/sql/queries.h"
 
 #include <stdio.h>
@@ -30,24 +31,6 @@ enum {
 };
 
 /* ---- Connections ---- */
-
-/* The row of this writer tells what became of its last batch: *known, and the number of the last that was committed. */
-static enum error open_epoch(struct store_database *database, int64_t *committed)
-{
-    struct handle *handle = &database->handle;
-    struct statement *select = statement_get(handle, NEXT_EPOCH);
-    bool row;
-    statement_bind_integer(select, FIELD_ID, database->writer_id);
-    enum error error = statement_step(handle, select, &row);
-    if (error == ERROR_NONE && !row)
-        error = ERROR_STORE_UNAVAILABLE; /* another database */
-    if (error == ERROR_NONE) {
-        database->epoch = statement_integer(select, FIELD_FIRST);
-        *committed = statement_integer(select, FIELD_NUMBER);
-    }
-    statement_reset(select);
-    return error;
-}
 
 /* The lock of the role ends with its session. */
 static bool keep_role(struct store_database *database, char problem[STORE_ERROR_SIZE])
@@ -66,33 +49,86 @@ static bool is_durable(struct store_database *database, char problem[STORE_ERROR
     return false;
 }
 
-/* One attempt. */
-static bool connect_writer(struct store_database *database, int64_t deadline_ms, int64_t *committed)
+static enum error open_session(struct store_database *database, int64_t deadline_ms,
+                               char problem[STORE_ERROR_SIZE])
 {
     struct handle *handle = &database->handle;
-    char problem[STORE_ERROR_SIZE];
     handle_forget(handle);
     handle_clear_failure(handle);
     handle->is_stale = false;
     database->has_no_standby = false;
-    if (!connection_open(&handle->connection, database->url, DATABASE_SETUP, deadline_ms,
-                         problem) ||
-        !keep_role(database, problem) || !is_durable(database, problem) ||
-        !server_schema_check(&handle->connection, &server_schema_of_gateway, problem)) {
-        connection_close(&handle->connection);
-        if (!database->is_away)
-            log_warning("the database cannot be reached", LOG_TEXT("problem", problem));
-        database->is_away = true;
-        return false;
-    }
+    if (!connection_open(&handle->connection, database->url, DATABASE_SETUP, deadline_ms, problem))
+        return ERROR_DATABASE_UNREACHABLE;
+    if (!keep_role(database, problem))
+        return ERROR_STORE_UNAVAILABLE;
+    if (!is_durable(database, problem))
+        return database->has_no_standby ? ERROR_NO_STANDBY : ERROR_DATABASE_UNREACHABLE;
+    return server_schema_check(&handle->connection, &server_schema_of_gateway, problem)
+               ? ERROR_NONE
+               : ERROR_STORE_UNAVAILABLE;
+}
+
+static enum error begin_epoch(struct store_database *database, int64_t *committed,
+                              char problem[STORE_ERROR_SIZE])
+{
+    struct handle *handle = &database->handle;
     handle->connection.is_warned = false;
-    if (server_clock_ask(&handle->connection, problem) &&
-        connection_begin_pipeline(&handle->connection) &&
-        open_epoch(database, committed) == ERROR_NONE && !handle->connection.is_warned &&
-        (*committed >= database->batch || server_origin_note_lost(handle)))
-        return true;
-    connection_close(&handle->connection);
-    return false;
+    if (!server_clock_ask(&handle->connection, problem) ||
+        !connection_begin_pipeline(&handle->connection))
+        return ERROR_DATABASE_UNREACHABLE;
+    enum error error = writer_row_begin_epoch(database, committed);
+    if (error == ERROR_NONE && *committed < database->batch) {
+        (void)!server_origin_note_lost(handle);
+        error = ERROR_DATABASE_REPLACED;
+    }
+    if (error == ERROR_NONE && handle->connection.is_warned)
+        error = ERROR_DATABASE_UNREACHABLE;
+    snprintf(problem, STORE_ERROR_SIZE, "%s",
+             error == ERROR_DATABASE_REPLACED
+                 ? "it was restored, settled or replaced since this process has begun: stop all of"
+                   " the gateway, run `sms-gateway database settle` unless that was done, and start"
+                   " it again"
+                 : "it does not answer");
+    return error;
+}
+
+static enum error fault_of(const struct store_database *database)
+{
+    return (enum error)atomic_load(&database->fault);
+}
+
+static void note_fault(struct store_database *database, enum error fault, const char *problem)
+{
+    if ((int)fault == atomic_exchange(&database->fault, (int)fault) || fault == ERROR_NONE)
+        return;
+    if (fault == ERROR_DATABASE_UNREACHABLE)
+        log_warning("the database cannot be reached: see whether its server runs and takes"
+                    " connections, and whether DATABASE_URL leads there",
+                    LOG_TEXT("problem", problem));
+    else
+        log_error("the database cannot be used", LOG_TEXT("problem", problem));
+}
+
+/* One attempt. */
+static bool connect_writer(struct store_database *database, int64_t deadline_ms, int64_t *committed)
+{
+    char problem[STORE_ERROR_SIZE] = "";
+    if (fault_of(database) == ERROR_DATABASE_REPLACED)
+        return false; /* for good: what it has in mind is of another one */
+    enum error fault = open_session(database, deadline_ms, problem);
+    if (fault == ERROR_NONE)
+        fault = begin_epoch(database, committed, problem);
+    if (fault != ERROR_NONE)
+        connection_close(&database->handle.connection);
+    note_fault(database, fault, problem);
+    return fault == ERROR_NONE;
+}
+
+/* What is asked of it is refused at once: it takes an operator to change that. */
+static bool is_refusing(const struct store_database *database)
+{
+    enum error fault = fault_of(database);
+    return fault == ERROR_NO_STANDBY || fault == ERROR_DATABASE_REPLACED;
 }
 
 /* Until the deadline. What was unknown is known then: *committed. */
@@ -101,11 +137,10 @@ static bool reconnect(struct store_database *database, int64_t deadline_ms, int6
     int64_t now_ms;
     while (!connect_writer(database, deadline_ms, committed)) {
         now_ms = clock_monotonic_ms();
-        if (now_ms >= deadline_ms || database->has_no_standby)
+        if (now_ms >= deadline_ms || is_refusing(database))
             return false;
         usleep((useconds_t)MIN(RECONNECT_PAUSE_MS, deadline_ms - now_ms) * 1000);
     }
-    database->is_away = false;
     bell_follow(database->bell);
     log_info("connected to the database");
     return true;
@@ -134,17 +169,6 @@ static void close_database(struct store_database *database)
     free(database);
 }
 
-static bool add_writer(struct store_database *database)
-{
-    char name[ROLE_NAME_SIZE];
-    struct handle *handle = &database->handle;
-    role_name_write(database->options->role, name);
-    struct statement *insert = statement_get(handle, INSERT_WRITER);
-    statement_bind_text(insert, FIELD_NAME, name);
-    return statement_read_integer(handle, insert, &database->writer_id) == ERROR_NONE &&
-           database->writer_id != 0;
-}
-
 static bool open_writer(struct store_database *database, char problem[STORE_ERROR_SIZE])
 {
     struct connection *connection = &database->handle.connection;
@@ -163,7 +187,7 @@ static bool open_writer(struct store_database *database, char problem[STORE_ERRO
         !server_clock_ask(connection, problem))
         return false;
     snprintf(problem, STORE_ERROR_SIZE, "it does not take the gateway's statements");
-    return connection_begin_pipeline(connection) && add_writer(database) &&
+    return connection_begin_pipeline(connection) && writer_row_add(database) &&
            (database->bell = bell_new(database->url, database->options, database->writer_id,
                                       &database->newest));
 }
@@ -426,9 +450,7 @@ static bool prepare_again(struct store_database *database, bool unknown, int64_t
         return may_succeed;
     }
     if (!reconnect(database, deadline_ms, &committed)) {
-        *error = unknown                    ? ERROR_OUTCOME_UNKNOWN
-                 : database->has_no_standby ? ERROR_NO_STANDBY
-                                            : ERROR_STORE_UNAVAILABLE;
+        *error = unknown ? ERROR_OUTCOME_UNKNOWN : fault_of(database);
         return false;
     }
     if (unknown && committed == database->batch + 1)
@@ -475,10 +497,10 @@ static enum error run_batch(struct store_database *database, struct store_write 
 {
     *ran = 0;
     if (!is_connected(database, deadline_ms)) {
-        if (deadline_ms == STORE_BEGIN_AT_ONCE || !database->has_no_standby)
+        if (deadline_ms == STORE_BEGIN_AT_ONCE)
             return ERROR_STORE_BUSY;
-        *ran = count;
-        return ERROR_NO_STANDBY;
+        *ran = is_refusing(database) ? count : 0;
+        return fault_of(database);
     }
     int64_t until_ms = clock_monotonic_ms() + database->options->timeout_ms;
     *ran = count;
@@ -533,6 +555,7 @@ const struct store_backend store_backend_postgresql = {
     .run_batch = run_batch,
     .finish_batch = finish_batch,
     .transitions = transitions,
+    .fault = fault_of,
     .listen = listen_to_nodes,
     .set_guard = set_guard,
     .open_reader = reader_open,

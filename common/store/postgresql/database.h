@@ -11,6 +11,8 @@
 #include "common/store/store_backend.h"
 #include "common/store/verbs/transaction.h"
 
+#include <stdatomic.h>
+
 /* Of each session. Plans must not depend on statistics, which are often those of an empty table. A process that vanishes does not
    keep its locks. */
 #define DATABASE_SETUP                                                                             \
@@ -31,11 +33,11 @@ struct store_database {
     char *url;
     struct newest_timeline newest;
     struct connection role; /* has the lock of options.role */
-    bool is_away;           /* that it cannot be reached has been logged */
+    atomic_int fault;       /* enum error: why the writer could not connect again; store_fault */
     struct bell *bell;
     unsigned topics;     /* of the last batch, for the bell */
     int64_t faults;      /* of durability.h, when they were last read; -1: not yet */
-    bool has_no_standby; /* that it needs: what is asked of it is refused */
+    bool has_no_standby; /* that it needs */
 
     /* The writer */
     struct handle handle;
@@ -44,8 +46,11 @@ struct store_database {
     struct store_transaction transaction;
     struct message_cache messages; /* of the transaction */
     struct claim_mark claim_mark;
-    bool had_opt_outs;        /* in the last transaction with new messages */
-    int64_t writer_id, epoch; /* the row of this writer, and how often it has connected */
+    bool had_opt_outs;               /* in the last transaction with new messages */
+    int64_t writer_id, writer_token; /* the row of this writer, */
+    int64_t epoch;                   /* and how often it has connected */
+    int64_t settled;                 /* when the row was made: how often the database had been, */
+    char origin[96];                 /* and which one it was (server_origin.h) */
     int64_t
         batch; /* of the last transaction that was begun; that of a committed one is in the row */
     struct outcomes outcomes;

@@ -71,7 +71,8 @@ static bool settle(struct exclusive *database, bool keep, int64_t *unknown)
            (keep ||
             (skip_event_ids(database, now_ms) && mark_open_unknown(database, now_ms, unknown) &&
              end_connections(database, now_ms))) &&
-           exclusive_run(database, "DELETE FROM writer") &&
+           exclusive_run(database,
+                         "DELETE FROM writer; UPDATE schema_version SET settled = settled + 1") &&
            (server_origin_note(&database->connection, database->failure->problem) ||
             exclusive_fail(database)) &&
            exclusive_run(database, "COMMIT");

@@ -78,7 +78,7 @@ static enum error lose(struct handle *handle)
 {
     connection_close(&handle->connection);
     handle_forget(handle);
-    fail(handle, ERROR_STORE_UNAVAILABLE, true);
+    fail(handle, ERROR_DATABASE_UNREACHABLE, true);
     handle->failure.is_passing = true;
     return handle->failure.error;
 }

@@ -226,7 +226,8 @@ static void a_commit_is_unknown_only_while_the_server_is_away(void **state)
     assert_int_equal(store_run(fixture->store, &write), ERROR_OUTCOME_UNKNOWN);
     struct message next;
     struct store_write refused = new_message(&next);
-    assert_int_equal(store_run(fixture->store, &refused), ERROR_STORE_BUSY);
+    assert_int_equal(store_run(fixture->store, &refused), ERROR_DATABASE_UNREACHABLE);
+    assert_int_equal(store_fault(fixture->store), ERROR_DATABASE_UNREACHABLE);
     atomic_store(&proxy->is_away, false);
     assert_int_equal(count_at(fixture), before + 1);
     given_message(fixture, "+1234567890", "after it");
@@ -354,6 +355,58 @@ static void what_a_claim_in_doubt_took_is_returned_once_and_only_where_it_took_i
     assert_consistent(fixture);
 }
 
+/* ---- Another database in its place ---- */
+
+static bool is_marked_as_lost(struct store_fixture *fixture)
+{
+    return postgresql_number(fixture->dsn,
+                             "SELECT count(*) FROM schema_version WHERE origin = 'lost'") == 1;
+}
+
+/* As after a restore: another process has begun since, and its row has the same id. */
+static void no_outcome_is_learned_from_the_row_of_another(void **state)
+{
+    need_postgresql();
+    struct store_fixture *fixture = *state;
+    struct message_id taken;
+    fixture->options.timeout_ms = 300;
+    store_fixture_reopen(fixture);
+    int64_t transaction = lose_claim(fixture, PROXY_CUTS_AFTER, &taken);
+    struct store_write write = return_to_queue(&taken, transaction);
+    assert_int_equal(
+        postgresql_number(fixture->dsn, "UPDATE writer SET token = token + 1 RETURNING 1"), 1);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(store_run(fixture->store, &write), ERROR_DATABASE_REPLACED);
+        assert_int_equal(store_fault(fixture->store), ERROR_DATABASE_REPLACED);
+    }
+    assert_int_equal(stored_status(fixture, &taken), MESSAGE_ACCEPTED);
+    assert_true(is_marked_as_lost(fixture));
+}
+
+/* The row is gone, and nothing is lost: the database was settled, or is one that this process has never written. */
+static void who_meets_a_settled_or_another_database_does_not_mark_it(void **state)
+{
+    static const char *const changes[] = {
+        "UPDATE schema_version SET settled = settled + 1 RETURNING 1",
+        "UPDATE schema_version SET origin = 'another' RETURNING 1"};
+    need_postgresql();
+    struct store_fixture *fixture = *state;
+    for (size_t i = 0; i < ARRAY_LENGTH(changes); i++) {
+        struct message message;
+        given_message(fixture, "+1234567890", "text");
+        assert_int_equal(postgresql_number(fixture->dsn, changes[i]), 1);
+        (void)postgresql_number(fixture->dsn, "DELETE FROM writer");
+        (void)postgresql_number(fixture->dsn,
+                                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                                " WHERE datname = current_database() AND pid <> pg_backend_pid()");
+        struct store_write write = new_message(&message);
+        assert_int_equal(store_run(fixture->store, &write), ERROR_DATABASE_REPLACED);
+        assert_false(is_marked_as_lost(fixture));
+        if (i == 0)
+            store_fixture_reopen(fixture);
+    }
+}
+
 static void a_read_takes_another_connection_when_its_own_is_lost(void **state)
 {
     need_postgresql();
@@ -361,7 +414,8 @@ static void a_read_takes_another_connection_when_its_own_is_lost(void **state)
     struct message_id id = given_message(fixture, "+1234567890", "text");
     struct message message = {0};
     proxy_cut_at(proxy, PROXY_CUTS_BEFORE, 1);
-    assert_int_equal(store_find_message(fixture->reader, &id, &message), ERROR_STORE_UNAVAILABLE);
+    assert_int_equal(store_find_message(fixture->reader, &id, &message),
+                     ERROR_DATABASE_UNREACHABLE);
     assert_int_equal(store_find_message(fixture->reader, &id, &message), ERROR_NONE);
     message_fini(&message);
 }
@@ -374,4 +428,6 @@ UNIT_TESTS(CONNECTION_TEST(a_new_message_is_two_round_trips),
            CONNECTION_TEST(a_commit_is_unknown_only_while_the_server_is_away),
            CONNECTION_TEST(a_claim_whose_commit_is_lost_tells_what_it_took_in_the_end),
            CONNECTION_TEST(what_a_claim_in_doubt_took_is_returned_once_and_only_where_it_took_it),
+           CONNECTION_TEST(no_outcome_is_learned_from_the_row_of_another),
+           CONNECTION_TEST(who_meets_a_settled_or_another_database_does_not_mark_it),
            CONNECTION_TEST(a_read_takes_another_connection_when_its_own_is_lost))

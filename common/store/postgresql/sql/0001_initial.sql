@@ -10,6 +10,7 @@ CREATE TABLE schema_version (
     only_row        integer PRIMARY KEY CHECK (only_row = 1),
     version         integer NOT NULL,
     compatible_from integer NOT NULL CHECK (compatible_from BETWEEN 1 AND version),
+    settled         integer NOT NULL DEFAULT 0, -- how often: common/store/settle.h
     origin          text,            -- which database of which server it is: server_origin.h
     copied_to       text             -- what all of it was copied to: no gateway uses it any more
 );
@@ -19,6 +20,7 @@ INSERT INTO schema_version (only_row, version, compatible_from) VALUES (1, 1, 1)
 -- connection whether the batch was committed, and what is still in the old connection fails at the old epoch.
 CREATE TABLE writer (
     id    bigint  PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    token bigint  NOT NULL, -- the process has made it: in a database that was restored another one may have the id
     name  text    NOT NULL, -- for people
     epoch bigint  NOT NULL DEFAULT 0,
     batch bigint  NOT NULL DEFAULT 0
