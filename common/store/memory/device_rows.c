@@ -50,6 +50,7 @@ static struct device_connection connection_of(const struct memory_device *device
     return device ? (struct device_connection){.epoch = device->connection_epoch,
                                                .connected = device->connected,
                                                .broker = device->broker,
+                                               .revoked = device->revoked,
                                                .battery_low = device->battery_low}
                   : (struct device_connection){0};
 }

@@ -17,6 +17,7 @@ static void read_connection(const struct statement *row, struct device_connectio
     connection->epoch = statement_integer(row, FIELD_CONNECTION_EPOCH);
     connection->connected = statement_id(row, FIELD_INSTANCE, &connection->broker);
     connection->battery_low = statement_integer(row, FIELD_BATTERY_LOW);
+    connection->revoked = statement_integer(row, FIELD_TOKEN_REVOKED);
 }
 
 static enum error find_connection(struct store_database *database, const char *device_id,

@@ -211,6 +211,8 @@ enum error verb_update_device(struct store_transaction *transaction, struct stor
     struct device_connection newest;
     enum error error = check_newest(transaction, update->device_id, update->connection_epoch,
                                     &newest, &update->superseded);
+    /* The app that was paired since has described itself, and says it once. */
+    update->superseded |= newest.revoked;
     if (error != ERROR_NONE || update->superseded)
         return error;
     error = transaction->rows->devices->update(transaction->database, update->device_id,

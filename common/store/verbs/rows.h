@@ -207,6 +207,7 @@ struct device_connection {
     int64_t epoch;  /* of its newest connection */
     bool connected; /* to a broker, which may have died since: */
     struct message_id broker;
+    bool revoked;     /* it is to be closed: the device's token is another one since, or none */
     bool battery_low; /* an event has told so, and it is not well charged since */
 };
 

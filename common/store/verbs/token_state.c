@@ -91,6 +91,9 @@ static enum error save_polled(struct store_transaction *transaction, const struc
     strcpy(device.token_id, pair->token.id);
     memcpy(device.hook_hash, pair->hook_hash, sizeof(device.hook_hash));
     enum error error = transaction->rows->devices->save_polled(transaction->database, &device);
+    if (error == ERROR_NONE) /* of another app; it may have had no token */
+        error = transaction->rows->devices->mark_revoked(transaction->database,
+                                                         pair->token.device_id);
     return error == ERROR_NONE ? describe(transaction, pair) : error;
 }
 

@@ -448,6 +448,42 @@ static void what_a_phone_says_when_it_registers_once_more_counts(void **state)
     said_sims = 0;
 }
 
+static bool given_update(struct store_fixture *fixture, int64_t epoch)
+{
+    struct store_write write = {.verb = STORE_DEVICE_UPDATE};
+    strcpy(write.update.device_id, device);
+    write.update.info = DEVICE_INFO_UNKNOWN;
+    write.update.connection_epoch = epoch;
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    return write.update.superseded;
+}
+
+/* Without a token, as DEVICE_TOKENS=off allows; its broker has not noticed that this phone is gone. */
+static void a_connection_of_the_app_before_says_nothing_more(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct store_write write = {.verb = STORE_DEVICE_CONNECT};
+    struct phone phone;
+    struct store_work *work = calloc(1, sizeof(*work));
+    assert_non_null(work);
+    strcpy(write.connect.holder.device_id, device);
+    write.connect.info = DEVICE_INFO_UNKNOWN;
+    write.connect.broker = work->broker = message_id_new();
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    int64_t epoch = write.connect.connection_epoch;
+    assert_false(given_update(fixture, epoch));
+    given_code(fixture, "code", "");
+    said_sims = 2;
+    assert_int_equal(pair_with(fixture, "code", 1, &phone), ERROR_NONE);
+    said_sims = 0;
+    assert_true(given_update(fixture, epoch));
+    assert_int_equal(sims_of_device(fixture), 1u << 2);
+    assert_int_equal(store_poll_work(fixture->reader, work), ERROR_NONE);
+    assert_int_equal(work->revoked_count, 1);
+    assert_int_equal(work->revoked[0].connection_epoch, epoch);
+    free(work);
+}
+
 /* An app that was restored on a second phone, from a backup, has the token too. */
 static void two_versions_in_turn_are_two_phones(void **state)
 {
@@ -613,6 +649,7 @@ UNIT_TESTS(STORE_TEST(two_lists_with_one_message_are_two_phones),
            STORE_TEST(an_app_is_asked_to_cancel_only_if_it_understands),
            STORE_TEST(a_code_is_good_for_the_same_phone_within_a_minute),
            STORE_TEST(what_a_phone_says_when_it_registers_once_more_counts),
+           STORE_TEST(a_connection_of_the_app_before_says_nothing_more),
            STORE_TEST(two_versions_in_turn_are_two_phones),
            STORE_TEST(the_broker_is_told_of_another_battery),
            STORE_TEST(what_a_phone_says_stays_until_it_is_revoked))
