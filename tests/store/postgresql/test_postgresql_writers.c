@@ -251,6 +251,80 @@ static void a_key_creates_one_message_over_all_stores(void **state)
     assert_consistent(fixture);
 }
 
+/* ---- What one does for all ---- */
+
+enum { ROUNDS = 20, LEASE_MS = 60000 };
+
+static pthread_barrier_t together;
+static atomic_int keepers[ROUNDS];
+
+static struct store_lease_broker lease(struct side *side, const struct message_id *instance,
+                                       int64_t lease_ms)
+{
+    struct store_write write = {.verb = STORE_BROKER_LEASE,
+                                .lease = {.instance = *instance, .lease_ms = lease_ms}};
+    snprintf(write.lease.name, sizeof(write.lease.name), "node-%d", side->number);
+    atomic_fetch_add(&side->refused, store_run(side->store, &write) != ERROR_NONE);
+    return write.lease;
+}
+
+/* All begin at once, where nobody keeps house. */
+static void *lease_all(void *argument)
+{
+    struct side *side = argument;
+    for (int i = 0; i < ROUNDS; i++) {
+        struct message_id instance = message_id_new();
+        pthread_barrier_wait(&together);
+        atomic_fetch_add(&keepers[i], lease(side, &instance, LEASE_MS).keeps_house);
+        pthread_barrier_wait(&together);
+        lease(side, &instance, 0);
+    }
+    return NULL;
+}
+
+static void of_nodes_that_start_at_once_one_keeps_house(void **state)
+{
+    need_postgresql();
+    assert_int_equal(pthread_barrier_init(&together, NULL, STORES), 0);
+    run_all(*state, (struct store_limits){0}, lease_all);
+    pthread_barrier_destroy(&together);
+    for (int i = 0; i < STORES; i++)
+        assert_int_equal(atomic_load(&sides[i].refused), 0);
+    for (int i = 0; i < ROUNDS; i++)
+        assert_int_equal(atomic_load(&keepers[i]), 1);
+}
+
+/* One that was frozen goes on with what it had begun, beside the next. */
+static void *purge_all(void *argument)
+{
+    struct side *side = argument;
+    struct store_write write = {.verb = STORE_PURGE,
+                                .purge = {.message_age_ms = 1, .text_age_ms = 1, .limit = 4}};
+    do {
+        atomic_fetch_add(&side->refused, store_run(side->store, &write) != ERROR_NONE);
+        atomic_fetch_add(&side->good, (int)write.purge.messages);
+    } while (write.purge.more);
+    return NULL;
+}
+
+static void what_several_purge_at_once_is_counted_once(void **state)
+{
+    enum { OLD = 40 };
+    need_postgresql();
+    struct store_fixture *fixture = *state;
+    store_fixture_stop_clock_at(1700000000000);
+    for (int i = 0; i < OLD; i++)
+        given_message_in(fixture, i % 2 == 0 ? MESSAGE_DELIVERED : MESSAGE_FAILED);
+    store_fixture_pass_ms(2);
+    given_message_in(fixture, MESSAGE_ACCEPTED);
+    run_all(fixture, (struct store_limits){0}, purge_all);
+    for (int i = 0; i < STORES; i++)
+        assert_int_equal(atomic_load(&sides[i].refused), 0);
+    assert_int_equal(good_ones(), OLD);
+    assert_int_equal(count_messages(fixture), 1);
+    assert_consistent(fixture);
+}
+
 /* ---- Events ---- */
 
 static const char *statement(const char *id)
@@ -305,4 +379,6 @@ UNIT_TESTS(WRITERS_TEST(each_message_is_claimed_by_one_store),
            WRITERS_TEST(a_claim_that_would_find_too_little_finds_what_is_older),
            WRITERS_TEST(a_limit_is_exact_over_all_stores),
            WRITERS_TEST(a_key_creates_one_message_over_all_stores),
+           WRITERS_TEST(of_nodes_that_start_at_once_one_keeps_house),
+           WRITERS_TEST(what_several_purge_at_once_is_counted_once),
            WRITERS_TEST(no_event_appears_behind_one_that_was_read))
