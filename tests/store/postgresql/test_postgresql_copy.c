@@ -11,9 +11,14 @@ static int setup(void **state)
     return is_postgresql() ? store_fixture_setup(state) : 0;
 }
 
+/* The next test has another database. */
 static int teardown(void **state)
 {
-    return is_postgresql() ? store_fixture_teardown(state) : 0;
+    if (!is_postgresql())
+        return 0;
+    const struct store_fixture *fixture = *state;
+    postgresql_number(fixture->dsn, "DROP SCHEMA pristine CASCADE");
+    return store_fixture_teardown(state);
 }
 
 static void remove_folder(const char *folder)
@@ -63,5 +68,97 @@ static void messages_in_all_statuses_go_there_and_back(void **state)
     remove_folder(folder);
 }
 
-UNIT_TESTS(cmocka_unit_test_setup_teardown(messages_in_all_statuses_go_there_and_back, setup,
-                                           teardown))
+/* ---- What goes wrong ---- */
+
+/* What the database has goes into a file, and the database is a new one. */
+static void given_file(struct store_fixture *fixture, const char *path)
+{
+    static struct store_copy copy;
+    char problem[STORE_ERROR_SIZE] = "";
+    given_message(fixture, "+491511234567", "it waits");
+    store_fixture_close(fixture);
+    if (store_copy(fixture->dsn, path, &copy, problem) != ERROR_NONE)
+        fail_msg("%s", problem);
+    postgresql_number(fixture->dsn, "DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+    store_fixture_open(fixture);
+    store_fixture_close(fixture);
+}
+
+/* Both are as they were. */
+static void assert_not_copied(struct store_fixture *fixture, const char *path, const char *why)
+{
+    static struct store_copy copy;
+    char problem[STORE_ERROR_SIZE] = "";
+    assert_int_equal(store_copy(path, fixture->dsn, &copy, problem), ERROR_STORE_UNAVAILABLE);
+    if (!strstr(problem, why))
+        fail_msg("%s", problem);
+    assert_int_equal(access(path, F_OK), 0);
+    assert_int_equal(postgresql_number(fixture->dsn, "SELECT count(*) FROM message"), 0);
+}
+
+/* A trigger of the target makes another text of each. */
+static void a_copy_that_is_not_what_was_copied_is_undone(void **state)
+{
+    if (!is_postgresql())
+        skip();
+    struct store_fixture *fixture = *state;
+    given_file(fixture, fixture->path);
+    postgresql_number(fixture->dsn, "CREATE FUNCTION change() RETURNS trigger LANGUAGE plpgsql AS"
+                                    " $$ BEGIN NEW.text := 'changed'; RETURN NEW; END $$;"
+                                    "CREATE TRIGGER change BEFORE INSERT ON message"
+                                    " FOR EACH ROW EXECUTE FUNCTION change()");
+    assert_not_copied(fixture, fixture->path, "the copy is not what was copied: 1 rows of 1");
+}
+
+/* Its name is too long for a longer one: had the target been committed before, both could be used. */
+static void what_cannot_be_set_aside_is_not_copied(void **state)
+{
+    enum { LONGEST = 244 }; /* with the names of its locks */
+    if (!is_postgresql())
+        skip();
+    struct store_fixture *fixture = *state;
+    char path[sizeof(fixture->folder) + LONGEST + 2];
+    int length = snprintf(path, sizeof(path), "%s/", fixture->folder);
+    memset(path + length, 'x', LONGEST);
+    path[length + LONGEST] = '\0';
+    given_file(fixture, fixture->path);
+    assert_int_equal(rename(fixture->path, path), 0);
+    assert_not_copied(fixture, path, "File name too long");
+}
+
+static void where_the_target_is_not_committed_the_source_is_taken_back(void **state)
+{
+    if (!is_postgresql())
+        skip();
+    struct store_fixture *fixture = *state;
+    given_file(fixture, fixture->path);
+    postgresql_number(fixture->dsn, "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
+                                    " $$ BEGIN RAISE EXCEPTION 'refused at the end'; END $$;"
+                                    "CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON removed_event"
+                                    " INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()");
+    assert_not_copied(fixture, fixture->path, "refused at the end");
+}
+
+/* It had no role, or had lost the session that held it, and did not know. */
+static void a_process_that_stayed_connected_writes_nothing_more(void **state)
+{
+    static struct store_copy copy;
+    char problem[STORE_ERROR_SIZE] = "";
+    struct message_id id = message_id_new();
+    if (!is_postgresql())
+        skip();
+    struct store_fixture *fixture = *state;
+    given_message(fixture, "+491511234567", "it waits");
+    if (store_copy(fixture->dsn, fixture->path, &copy, problem) != ERROR_NONE)
+        fail_msg("%s", problem);
+    assert_int_not_equal(enqueue_as(fixture, &id), ERROR_NONE);
+    assert_int_equal(postgresql_number(fixture->dsn, "SELECT count(*) FROM message"), 1);
+}
+
+#define COPY_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+UNIT_TESTS(COPY_TEST(messages_in_all_statuses_go_there_and_back),
+           COPY_TEST(a_copy_that_is_not_what_was_copied_is_undone),
+           COPY_TEST(what_cannot_be_set_aside_is_not_copied),
+           COPY_TEST(where_the_target_is_not_committed_the_source_is_taken_back),
+           COPY_TEST(a_process_that_stayed_connected_writes_nothing_more))
