@@ -41,7 +41,8 @@ CPPFLAGS += -D_GNU_SOURCE \
 CFLAGS += -std=gnu11 $(if $(SANITIZE),-g1,-g) $(OPTIMISE) $(HARDENING) $(WARNINGS)
 comma := ,
 # The programs export what store-postgresql.so needs of them.
-LDFLAGS += -pie -Wl,--dynamic-list=common/store/postgresql/exports.list -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(filter -fsanitize%,$(OPTIMISE))
+EXPORTS := common/store/postgresql/exports.list
+LDFLAGS += -pie -Wl,--dynamic-list=$(EXPORTS) -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(filter -fsanitize%,$(OPTIMISE))
 LDLIBS := -lsqlite3 -lcjson -luuid -lcrypto -lm -lpthread
 
 # PostgreSQL is in a shared object of its own, which a program loads when its DATABASE_URL says so.
@@ -62,6 +63,9 @@ UNIT_TESTS := $(wildcard tests/unit/test_*.c tests/store/*/test_*.c)
 UNIT_TESTS_OF_THREADS := store_messages store_devices store_lists store_batches store_transitions memory_stores \
                          sqlite_open sqlite_locks sqlite_wal doorbell message_id webhook_target
 FUZZ_TARGETS := $(wildcard tests/fuzz/fuzz_*.c)
+# Of both databases: each a migration, in order.
+SCHEMA := $(sort $(wildcard common/store/sqlite/sql/*.sql common/store/sqlite/sql/down/*.sql))
+POSTGRESQL_SCHEMA := $(sort $(wildcard common/store/postgresql/sql/*.sql))
 SOURCES := $(COMMON) $(API) $(WEBHOOK) $(BROKER) $(CLI) $(PHONE_SIM) $(SIMULATION)
 C_FILES = $(SOURCES) $(wildcard tests/unit/*.[ch] tests/store/*.[ch] tests/store/*/*.[ch] tests/fuzz/*.[ch] common/*/*.h common/*/*/*.h \
           api-fcgi/*.h api-fcgi/*/*.h api-fcgi/*/*/*.h ws-broker/*/*.h deploy/cli/*.h tests/phone-sim/*.h tests/simulation/*.h \
@@ -107,26 +111,31 @@ preloads: $(PRELOADS)
 
 # ---- Programs ----
 
+$(PROGRAMS) $(TEST_PROGRAMS) $(FUZZ_PROGRAMS) $(BENCH_PROGRAMS): $(EXPORTS)
+# Where a file is removed, no other is newer: the list of them is.
+LIBRARIES := $(addprefix $(OUT)/lib,$(addsuffix .a,common api webhook broker phone))
+$(PROGRAMS) $(POSTGRESQL_BACKEND) $(OUT)/simulation $(LIBRARIES): $(GEN)/files.list
+
 $(OUT)/api-fcgi: $(call objects,$(API)) $(OUT)/libcommon.a
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lfcgi -lqrencode $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) -lfcgi -lqrencode $(LDLIBS)
 $(OUT)/ws-broker: $(call objects,$(BROKER)) $(OUT)/libcommon.a
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lwebsockets -luv $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) -lwebsockets -luv $(LDLIBS)
 $(OUT)/webhook-sender: $(call objects,$(WEBHOOK)) $(OUT)/libcommon.a
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcurl $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) -lcurl $(LDLIBS)
 $(OUT)/sms-gateway: $(call objects,$(CLI)) $(OUT)/libcommon.a
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lqrencode $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) -lqrencode $(LDLIBS)
 $(OUT)/phone-sim: $(call objects,$(filter-out $(PHONE),$(PHONE_SIM))) $(OUT)/libphone.a $(OUT)/libcommon.a
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lwebsockets -lcurl $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) -lwebsockets -lcurl $(LDLIBS)
 
 # The core alone: no socket, no database.
 $(OUT)/simulation: $(call objects,$(SIMULATION) api-fcgi/smsgate/mobile_report.c) $(OUT)/libbroker.a $(OUT)/libcommon.a
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LDLIBS)
 
 # The unit tests, and those of the store's backends, each a program of its own: so many that the quicker linker counts, and that
 # their own code is hardly optimised.
@@ -178,7 +187,7 @@ build/bench/bench-fill: $(OUT)/obj/tests/bench/fill.o $(OUT)/libcommon.a
 $(BENCH_PROGRAMS):
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lfcgi -lwebsockets -lcurl -lpq $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) -lfcgi -lwebsockets -lcurl -lpq $(LDLIBS)
 
 $(PRELOADS): build/tests/%.so: tests/torture/preload/%.c
 build/bench/slow-sync.so: tests/bench/slow_sync.c
@@ -190,15 +199,15 @@ $(PRELOADS) build/bench/slow-sync.so:
 # What it needs of the programs they export; it has its own of what both backends are compiled from.
 $(OUT)/store-postgresql.so: $(patsubst %.c,$(OUT)/postgresql/%.o,$(POSTGRESQL))
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(filter-out -pie -Wl$(comma)--dynamic-list%,$(LDFLAGS)) -shared -o $@ $^ -lpq
+	$(Q)$(CC) $(filter-out -pie -Wl$(comma)--dynamic-list%,$(LDFLAGS)) -shared -o $@ $(filter %.o,$^) -lpq
 $(OUT)/postgresql/%.o: %.c | $(GEN)/migrations-postgresql.h
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(CC) $(if $(FAIL_POINTS),-DFAIL_POINTS) -DSTORE_POSTGRESQL -I/usr/include/postgresql $(CPPFLAGS) $(filter-out -fPIE,$(CFLAGS)) \
 	    -fPIC -fvisibility=hidden -c -o $@ $<
-$(GEN)/migrations-postgresql.h: $(sort $(wildcard common/store/postgresql/sql/*.sql))
+$(GEN)/migrations-postgresql.h: $(POSTGRESQL_SCHEMA) $(GEN)/files.list
 	@mkdir -p $(@D)
-	@{ echo 'static const char *const migrations[] = {'; for file in $^; do $(SQL_TEXT) $$file; echo '    ,'; done; echo '};'; } > $@
+	@{ echo 'static const char *const migrations[] = {'; for file in $(POSTGRESQL_SCHEMA); do $(SQL_TEXT) $$file; echo '    ,'; done; echo '};'; } > $@
 
 $(OUT)/libcommon.a: $(call objects,$(COMMON))
 $(OUT)/libapi.a: $(call objects,$(filter-out %/main.c,$(API)))
@@ -208,7 +217,7 @@ $(OUT)/libphone.a: $(call objects,$(PHONE))
 $(OUT)/lib%.a:
 	$(call say,AR,$@)
 	@rm -f $@
-	$(Q)ar rcs $@ $^
+	$(Q)ar rcs $@ $(filter %.o,$^)
 
 define compile
 $(1)/obj/%.o: %.c | $(GEN)/migrations.h $(GEN)/settings_file.h
@@ -221,12 +230,12 @@ $(if $(FAIL_POINTS),$(eval $(call compile,$(OUT),-DFAIL_POINTS)))
 
 # The migrations as C strings, in order; and those that lead back, by the version that they leave.
 SQL_TEXT := sed 's/\\/\\\\/g; s/"/\\"/g; s/.*/    "&\\n"/'
-$(GEN)/migrations.h: $(sort $(wildcard common/store/sqlite/sql/*.sql common/store/sqlite/sql/down/*.sql))
+$(GEN)/migrations.h: $(SCHEMA) $(GEN)/files.list
 	@mkdir -p $(@D)
 	@{ echo 'static const char *const migrations[] = {'; \
-	   for file in $(filter-out common/store/sqlite/sql/down/%,$^); do $(SQL_TEXT) $$file; echo '    ,'; done; \
+	   for file in $(filter-out common/store/sqlite/sql/down/%,$(SCHEMA)); do $(SQL_TEXT) $$file; echo '    ,'; done; \
 	   echo '};'; echo 'static const char *const ways_back[ARRAY_LENGTH(migrations) + 1] = {'; \
-	   for file in $(filter common/store/sqlite/sql/down/%,$^); do \
+	   for file in $(filter common/store/sqlite/sql/down/%,$(SCHEMA)); do \
 	       echo "    [$$(basename $$file | sed 's/^0*//; s/_.*//')] ="; $(SQL_TEXT) $$file; echo '    ,'; done; \
 	   echo '};'; } > $@
 
@@ -234,10 +243,14 @@ $(GEN)/migrations.h: $(sort $(wildcard common/store/sqlite/sql/*.sql common/stor
 $(GEN)/schema-version: $(GEN)/migrations.h
 	@ls common/store/sqlite/sql/*.sql | wc -l >$@
 
-# Written only when its text changes.
+# Written only when their text changes.
 $(GEN)/settings_file.h: FORCE
 	@mkdir -p $(@D)
 	@echo '#define SETTINGS_FILE "$(SETTINGS_FILE)"' > $@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+$(GEN)/files.list: FORCE
+	@mkdir -p $(@D)
+	@echo $(sort $(SOURCES) $(POSTGRESQL) $(SCHEMA) $(POSTGRESQL_SCHEMA)) > $@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 FORCE:
 

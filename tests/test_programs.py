@@ -138,6 +138,14 @@ def test_the_programs_are_hardened(program):
     assert "__stack_chk_fail" in symbols and re.search(r"__\w+_chk\b", symbols)
 
 
+@pytest.mark.parametrize("changed, more", [("common/store/postgresql/exports.list", ()),
+                                           ("build/gen/files.list", ("store-postgresql.so", "libcommon.a"))])
+def test_what_is_linked_is_linked_again_when_other_things_are_exported_or_a_file_is_gone(changed, more):
+    plan = subprocess.run(["make", "-n", "-W", changed, "programs", "postgresql", "build/simulation"], cwd=ROOT, text=True,
+                          capture_output=True, timeout=LIMIT_SECONDS, check=True).stdout
+    assert {*INSTALLED, "phone-sim", "simulation", *more} <= set(re.findall(r"'(?:LINK|AR)' 'build/([\w.-]+)'", plan))
+
+
 def test_the_programs_leave_no_core_dump(tmp_path):
     """Texts of messages would be in it."""
     gateway = Gateway(tmp_path).start()
