@@ -61,7 +61,8 @@ BENCH_LOAD := $(wildcard tests/bench/load/*.c)
 UNIT_TESTS := $(wildcard tests/unit/test_*.c tests/store/*/test_*.c)
 # Those of code that several threads share run under ThreadSanitizer too; tests/test_unit.py reads this line.
 UNIT_TESTS_OF_THREADS := store_messages store_devices store_lists store_batches store_transitions memory_stores \
-                         sqlite_open sqlite_locks sqlite_wal doorbell message_id webhook_target
+                         sqlite_open sqlite_locks sqlite_wal doorbell message_id webhook_target \
+                         postgresql_bell postgresql_writers
 FUZZ_TARGETS := $(wildcard tests/fuzz/fuzz_*.c)
 # Of both databases: each a migration, in order.
 SCHEMA := $(sort $(wildcard common/store/sqlite/sql/*.sql common/store/sqlite/sql/down/*.sql))

@@ -21,8 +21,8 @@ LIMIT_SECONDS = 600
 
 def builds_of(program, backend):
     # A database for each test takes its time, and the code of a store runs under the sanitizers with the other backends.
-    if backend == "postgresql":
-        return ["release"] if SUITE[program].parent.name == "conformance" else ["release", "address"]
+    if backend == "postgresql" and SUITE[program].parent.name == "conformance":
+        return ["release"]
     return ["release", "address"] + (["thread"] if program in SHARED_BY_THREADS else [])
 
 

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from harness.gateway import programs_folder
+from harness.gateway import builds_of, programs_folder
 from harness.ledgers import Checker, read_radio
 from harness.phone import AssuredPhone, Phone
 from harness.phone_sim import AssuredPhones
@@ -44,9 +44,9 @@ def copy(folder, source, target, **more):
     return tool(folder, "database", "copy", "--from", source, "--to", target, **more)
 
 
-def copied(folder, source, target):
+def copied(folder, source, target, **more):
     """What a copy that succeeds says in JSON."""
-    result = tool(folder, "database", "copy", "--from", source, "--to", target, "--json")
+    result = tool(folder, "database", "copy", "--from", source, "--to", target, "--json", **more)
     assert result.returncode == 0, result
     return json.loads(result.stdout)
 
@@ -128,13 +128,14 @@ def indexes(url):
     return query(url, "SELECT indexdef FROM pg_indexes WHERE schemaname = current_schema() ORDER BY 1")
 
 
-def test_every_table_and_column_goes_there_and_back(tmp_path, url, server):
+@pytest.mark.parametrize("program", builds_of("release", "address"))
+def test_every_table_and_column_goes_there_and_back(tmp_path, url, server, program):
     path = make_file(tmp_path)
     fill(path)
     before, made = content(path), schema(path)
     fresh = server.make_database(f"copy_{next(numbers)}")
     assert tool(tmp_path, "database", "migrate", DATABASE_URL=fresh).returncode == 0
-    there = copied(tmp_path, "sqlite:a.db", url)
+    there = copied(tmp_path, "sqlite:a.db", url, program=program)
     assert not path.exists() and content(there["kept"]) == before
     assert {table["name"] for table in there["tables"]} == set(tables_in(url)) - NEVER_COPIED["postgresql"]
     for table in there["tables"]:
@@ -145,7 +146,7 @@ def test_every_table_and_column_goes_there_and_back(tmp_path, url, server):
     assert last == (value_for("last_event", "id", "INTEGER", 0), "t")
     assert query(url, "SELECT nextval(pg_get_serial_sequence('webhook', 'seq')) > max(seq) FROM webhook") == [("t",)]
 
-    back = copied(tmp_path, url, "sqlite:b.db")
+    back = copied(tmp_path, url, "sqlite:b.db", program=program)
     assert {table["name"] for table in back["tables"]} == set(tables_of(tmp_path / "b.db")) - NEVER_COPIED["sqlite"]
     assert content(tmp_path / "b.db") == before and schema(tmp_path / "b.db") == made
     assert os.stat(tmp_path / "b.db").st_mode & 0o777 == 0o600

@@ -38,6 +38,14 @@ static void await_topics(unsigned *topics, unsigned expected)
     pthread_mutex_unlock(&heard.lock);
 }
 
+static int calls_so_far(void)
+{
+    pthread_mutex_lock(&heard.lock);
+    int calls = heard.calls;
+    pthread_mutex_unlock(&heard.lock);
+    return calls;
+}
+
 static void assert_heard(unsigned topics)
 {
     await_topics(&heard.topics, topics);
@@ -147,7 +155,9 @@ static void a_process_of_the_same_node_says_so_and_one_does_not_hear_itself(void
     run(other, &resume);
     revoke_key(fixture->store);
     await_topics(&heard.topics_here, STORE_TOPIC_KEYS);
+    pthread_mutex_lock(&heard.lock);
     assert_int_equal(heard.topics, 0);
+    pthread_mutex_unlock(&heard.lock);
 }
 
 /* As a command of the tool, which ends at once. */
@@ -169,14 +179,22 @@ static void commits_that_follow_each_other_share_a_ring(void **state)
     enum { COUNT = 400 };
     struct timespec begun, ended;
     clock_gettime(CLOCK_MONOTONIC, &begun);
-    int before = heard.calls;
+    int before = calls_so_far();
     for (int i = 0; i < COUNT; i++)
         given_message(fixture, "+1234567890", "text");
     clock_gettime(CLOCK_MONOTONIC, &ended);
     assert_heard(STORE_TOPIC_MESSAGES);
     int64_t took_ms = (ended.tv_sec - begun.tv_sec) * 1000 +
                       (ended.tv_nsec - begun.tv_nsec) / 1000000;
-    assert_true(heard.calls - before <= took_ms / 5 + 2);
+    assert_true(calls_so_far() - before <= took_ms / 5 + 2);
+}
+
+/* How many there were. */
+static int64_t end_connections_of_bells(const struct store_fixture *fixture)
+{
+    return postgresql_number(fixture->dsn, "SELECT count(pg_terminate_backend(pid)) FROM"
+                                           " pg_stat_activity WHERE datname = current_database()"
+                                           " AND application_name = 'sms-gateway doorbell'");
 }
 
 static void a_connection_that_is_lost_is_made_again_and_everything_looked_at(void **state)
@@ -184,10 +202,7 @@ static void a_connection_that_is_lost_is_made_again_and_everything_looked_at(voi
     need_postgresql();
     struct store_fixture *fixture = *state;
     for (int i = 0; i < 3; i++) {
-        assert_true(postgresql_number(fixture->dsn,
-                                      "SELECT count(pg_terminate_backend(pid)) FROM"
-                                      " pg_stat_activity WHERE datname = current_database()"
-                                      " AND application_name = 'sms-gateway doorbell'") >= 1);
+        assert_true(end_connections_of_bells(fixture) >= 1);
         assert_heard(STORE_TOPICS);
         given_message(fixture, "+1234567890", "text"); /* over a new connection, too */
         assert_heard(STORE_TOPIC_MESSAGES);
@@ -206,9 +221,58 @@ static void what_others_say_on_the_channel_harms_nobody(void **state)
     assert_heard(STORE_TOPIC_KEYS); /* of topics that are not known yet, those that are */
 }
 
+/* ---- Threads ---- */
+
+enum { THREADS = 4, ROUNDS = 20 };
+
+/* Writes, which the bell tells of, and reads; with a session that ends now and then, as a thread of a server has it. */
+static void *use_store(void *argument)
+{
+    struct store_fixture *fixture = argument;
+    static const struct store_query query = {.limit = 5};
+    struct store_reader *reader = NULL;
+    uintptr_t failed = 0;
+    for (int i = 0; i < ROUNDS; i++) {
+        struct message_id id = store_fixture_new_id();
+        struct store_page page;
+        if (i % 8 == 0) {
+            store_reader_close(reader);
+            if (store_reader_open(fixture->store, &reader) != ERROR_NONE)
+                return argument;
+        }
+        failed += enqueue_as(fixture, &id) != ERROR_NONE;
+        if (store_list_messages(reader, &query, &page) == ERROR_NONE)
+            store_page_fini(&page);
+        else
+            failed++;
+    }
+    store_reader_close(reader);
+    return (void *)failed;
+}
+
+/* Under ThreadSanitizer too: the bell's thread, the writer's and those that read share a store and the clock of its server. */
+static void many_threads_write_read_and_ring_at_once(void **state)
+{
+    need_postgresql();
+    struct store_fixture *fixture = *state;
+    pthread_t threads[THREADS];
+    assert_true(store_listen(fixture->store, notified, NULL));
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, use_store, fixture), 0);
+    for (int i = 0; i < 3; i++)
+        end_connections_of_bells(fixture);
+    for (int i = 0; i < THREADS; i++) {
+        void *failed;
+        pthread_join(threads[i], &failed);
+        assert_null(failed);
+    }
+    assert_int_equal(count_messages(fixture), THREADS * ROUNDS);
+}
+
 UNIT_TESTS(BELL_TEST(each_commit_is_told_by_what_it_leaves),
            BELL_TEST(a_process_of_the_same_node_says_so_and_one_does_not_hear_itself),
            BELL_TEST(what_a_process_commits_last_is_told),
            BELL_TEST(commits_that_follow_each_other_share_a_ring),
            BELL_TEST(a_connection_that_is_lost_is_made_again_and_everything_looked_at),
-           BELL_TEST(what_others_say_on_the_channel_harms_nobody))
+           BELL_TEST(what_others_say_on_the_channel_harms_nobody),
+           BELL_TEST(many_threads_write_read_and_ring_at_once))
