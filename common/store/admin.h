@@ -26,6 +26,14 @@ struct store_probe {
     bool fsync_off, full_page_writes_off; /* out: of a server's settings, those that are */
 };
 
+/* The database was restored, and no other process has it open: what is open in it may have been sent since the backup. Every
+   open message becomes `unknown`, restored, and belongs to no device until one reports on it; no device is connected. Events
+   tell so. */
+struct store_settle {
+    int64_t last_event_id; /* that was given after the backup; 0: not known. Those of the settlement are greater */
+    int64_t unknown;       /* out: messages that were open */
+};
+
 /* ---- Reads: see store.h ---- */
 
 /* What of a database server slows the queue down, or endangers it. */

@@ -7,16 +7,12 @@
 
 #include "common/store/store.h"
 
-struct store_settled {
-    int64_t unknown; /* messages that were open */
-};
-
 /*
- * In one transaction, while no gateway uses the database: every open message becomes `unknown`, restored, and belongs to no device; no device
- * is connected; events tell so, with ids above any that were given before. With `keep` messages are left as they are: the database has moved
- * while no gateway ran. Errors are those of copy.h; for the main thread of a program that has no store open.
+ * Runs STORE_SETTLE (admin.h) while no gateway uses the database, and counts the messages that were open. With `keep` messages are left
+ * as they are: the database has moved while no gateway ran. Errors are those of copy.h; for the main thread of a program that has no
+ * store open.
  */
-MUST_CHECK enum error store_settle(const char *dsn, bool keep, struct store_settled *settled,
+MUST_CHECK enum error store_settle(const char *dsn, bool keep, int64_t *unknown,
                                    char problem[STORE_ERROR_SIZE]);
 
 #endif

@@ -85,6 +85,7 @@ enum store_verb {
     STORE_PURGE,
     STORE_FIND_ANSWER,
     STORE_PROBE,
+    STORE_SETTLE,
     STORE_VERB_COUNT
 };
 
@@ -133,6 +134,7 @@ struct store_write {
         struct store_purge purge;
         struct store_find_answer find_answer;
         struct store_probe probe;
+        struct store_settle settle;
     };
 
     enum error result; /* valid in `done` */

@@ -193,7 +193,7 @@ struct store_backend {
 
     const struct copy_side *copy_side; /* NULL: it cannot be copied */
     /* As store_settle, or NULL. */
-    enum error (*settle)(const char *url, bool keep, struct store_settled *settled,
+    enum error (*settle)(const char *url, bool keep, int64_t *unknown,
                          char problem[STORE_ERROR_SIZE]);
 };
 

@@ -26,3 +26,13 @@ void content_print(const struct database_file_content *content)
     printf("schema version %" PRId64 ", %" PRId64 " messages, %" PRId64 " bytes",
            content->schema_version, messages, content->bytes);
 }
+
+void content_print_settled(int64_t unknown)
+{
+    printf("%" PRId64
+           " unfinished messages of the backup are now unknown, because they may have been sent "
+           "since; `sms-gateway messages resend ID --accept-duplicate` sends one again.\n",
+           unknown);
+    puts("API keys and device tokens are those of the backup: revoke again any that were revoked "
+         "since.");
+}

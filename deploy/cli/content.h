@@ -11,4 +11,7 @@ void content_write_members(struct json_writer *json, const struct database_file_
 /* "schema version 7, 12 messages, 143360 bytes" */
 void content_print(const struct database_file_content *content);
 
+/* What became of a backup that was put back. */
+void content_print_settled(int64_t unknown);
+
 #endif

@@ -90,24 +90,19 @@ static const struct command_option settle_options[] = {
 static int settle(struct store *store, const struct command *command)
 {
     char problem[STORE_ERROR_SIZE];
-    struct store_settled settled;
+    int64_t unknown;
     bool keep = command_option(command, "keep");
     (void)store;
-    if (store_settle(database_dsn(&command->settings), keep, &settled, problem) != ERROR_NONE)
+    if (store_settle(database_dsn(&command->settings), keep, &unknown, problem) != ERROR_NONE)
         return command_fail(command, "%s", problem);
     if (command->json) {
         json_begin_object(command->json, NULL);
-        json_put_integer(command->json, "now_unknown", settled.unknown);
+        json_put_integer(command->json, "now_unknown", unknown);
         json_end_object(command->json);
     } else if (keep) {
         puts("The database is taken for what it is; no message was changed.");
     } else {
-        printf("%" PRId64
-               " unfinished messages are now unknown, because they may have been sent since the "
-               "backup; `sms-gateway messages resend ID --accept-duplicate` sends one again.\n",
-               settled.unknown);
-        puts("API keys and device tokens are those of the backup: revoke again any that were "
-             "revoked since.");
+        content_print_settled(unknown);
     }
     return EXIT_SUCCESS;
 }

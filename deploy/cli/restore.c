@@ -3,7 +3,6 @@
 #include "deploy/cli/command.h"
 #include "deploy/cli/content.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 static int restore(struct store *store, const struct command *command)
@@ -28,12 +27,7 @@ static int restore(struct store *store, const struct command *command)
     puts(".");
     if (*restored.kept_path)
         terminal_print(stdout, "The previous database is kept as %s.\n", restored.kept_path);
-    printf(
-        "%" PRId64 " unfinished messages of the backup are now unknown, because they may have "
-        "been sent since; `sms-gateway messages resend ID --accept-duplicate` sends one again.\n",
-        restored.unknown);
-    puts("API keys and device tokens are those of the backup: revoke again any that were revoked "
-         "since.");
+    content_print_settled(restored.unknown);
     return EXIT_SUCCESS;
 }
 

@@ -239,6 +239,7 @@ void promise_wanted(const struct pending *pending)
     case STORE_ERASE:
     case STORE_FIND_ANSWER:
     case STORE_PROBE:
+    case STORE_SETTLE:
     case STORE_VERB_COUNT:
         CHECK(false); /* not requests of the broker */
     }

@@ -112,6 +112,12 @@ static int64_t removed_of(const struct memory_tables *tables)
     return table->count > 0 ? *(const int64_t *)table->rows[0] : 0;
 }
 
+static enum error skip_ids(struct store_database *database, int64_t id)
+{
+    database->tables->last_event_id = MAX(database->tables->last_event_id, id);
+    return ERROR_NONE;
+}
+
 static enum error note_removed(struct store_database *database, int64_t id)
 {
     int64_t removed = MAX(id, removed_of(database->tables));
@@ -124,6 +130,7 @@ const struct event_rows memory_event_rows = {
     .insert_for_broker = insert_for_broker,
     .find_newest_of = find_newest_of,
     .remove_old = remove_old,
+    .skip_ids = skip_ids,
     .note_removed = note_removed,
 };
 

@@ -326,6 +326,21 @@ static enum error list_in_flight(struct store_database *database, const char *de
     return ERROR_NONE;
 }
 
+static enum error list_open(struct store_database *database, int64_t after, size_t limit,
+                            struct message_row rows[], size_t *count)
+{
+    const struct table *messages = &database->tables->messages;
+    const struct memory_message first = {.row.seq = after + 1};
+    *count = 0;
+    for (size_t i = table_lower_bound(messages, &first); i < messages->count && *count < limit;
+         i++) {
+        const struct message_row *row = &((const struct memory_message *)messages->rows[i])->row;
+        if (row->status < MESSAGE_SENT)
+            rows[(*count)++] = *row;
+    }
+    return ERROR_NONE;
+}
+
 static enum error list_finished(struct store_database *database, int64_t before_ms, size_t limit,
                                 struct message_row rows[], size_t *count)
 {
@@ -441,6 +456,7 @@ const struct message_rows memory_message_rows = {
     .list_offered = list_offered,
     .list_offered_by = list_offered_by,
     .list_in_flight = list_in_flight,
+    .list_open = list_open,
     .list_finished = list_finished,
     .correct_future = correct_future,
     .remove_texts = remove_texts,

@@ -14,7 +14,7 @@
 #include "common/store/postgresql/server_clock.h"
 #include "common/store/postgresql/server_origin.h"
 #include "common/store/postgresql/server_schema.h"
-#include "common/store/postgresql/settle.h"
+#include "common/store/postgresql/server_settle.h"
 #include "common/store/postgresql/writer_row.h"
 #include "common/store/sql/queries.h"
 
@@ -148,7 +148,7 @@ static bool reconnect(struct store_database *database, int64_t deadline_ms, int6
 
 /* ---- Opening ---- */
 
-static void close_database(struct store_database *database)
+void database_free(struct store_database *database)
 {
     struct handle *handle = &database->handle;
     bell_free(database->bell);
@@ -199,13 +199,11 @@ static bool listen_to_nodes(struct store_database *database,
     return bell_listen(database->bell, notified, context);
 }
 
-static enum error open_database(const struct store_options *options, const char *location,
-                                struct store_database **result, char problem[STORE_ERROR_SIZE])
+struct store_database *database_new(const struct store_options *options)
 {
-    char reason[STORE_ERROR_SIZE] = "";
     struct store_database *database = calloc(1, sizeof(*database));
     if (!database)
-        return ERROR_INTERNAL;
+        return NULL;
     database->options = options;
     database->faults = -1;
     database->handle.connection.timeout_ms = (int)options->timeout_ms;
@@ -216,13 +214,23 @@ static enum error open_database(const struct store_options *options, const char 
     database->rows = sql_store_rows;
     database->rows.messages = &database->message_rows;
     transaction_init(&database->transaction, database, &database->rows, options);
+    return database;
+}
+
+static enum error open_database(const struct store_options *options, const char *location,
+                                struct store_database **result, char problem[STORE_ERROR_SIZE])
+{
+    char reason[STORE_ERROR_SIZE] = "";
+    struct store_database *database = database_new(options);
+    if (!database)
+        return ERROR_INTERNAL;
     if (asprintf(&database->url, "postgresql:%s", location) < 0)
         database->url = NULL;
     if (!database->url || !open_writer(database, reason)) {
         /* Without the URL, which has a password. */
         snprintf(problem, STORE_ERROR_SIZE, "the PostgreSQL database cannot be used: %.400s",
                  reason);
-        close_database(database);
+        database_free(database);
         return ERROR_STORE_UNAVAILABLE;
     }
     *result = database;
@@ -550,7 +558,7 @@ static const struct store_transition *transitions(const struct store_database *d
 const struct store_backend store_backend_postgresql = {
     .name = "postgresql",
     .open = open_database,
-    .close = close_database,
+    .close = database_free,
     .take_turn = take_turn,
     .run_batch = run_batch,
     .finish_batch = finish_batch,
@@ -562,5 +570,5 @@ const struct store_backend store_backend_postgresql = {
     .close_reader = reader_close,
     SQL_QUERIES,
     .copy_side = &postgresql_copy_side,
-    .settle = postgresql_settle,
+    .settle = server_settle_run,
 };

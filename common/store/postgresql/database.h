@@ -67,6 +67,11 @@ struct store_database {
     struct buffer arrays[32];
 };
 
+/* Without a connection; NULL without memory. `options` stay valid until it is freed, which closes its connections and removes the
+   row of its writer. */
+MUST_CHECK struct store_database *database_new(const struct store_options *options);
+void database_free(struct store_database *database);
+
 struct store_database_reader {
     struct handle handle;
     struct store_database *database;

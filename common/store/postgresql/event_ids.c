@@ -20,6 +20,13 @@ enum error event_rows_last_id(struct store_database *database, int64_t *event_id
     return statement_read_integer(&database->handle, get(database, READ_LAST_EVENT), event_id);
 }
 
+enum error event_rows_skip_ids(struct store_database *database, int64_t id)
+{
+    struct statement *skip = get(database, SKIP_EVENT_IDS);
+    statement_bind_integer(skip, FIELD_EVENT_ID, id);
+    return statement_run(&database->handle, skip);
+}
+
 enum error event_rows_insert_for_broker(struct store_database *database, enum event_type type,
                                         const struct message_id *broker, int64_t now_ms,
                                         int64_t *count)

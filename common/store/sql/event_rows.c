@@ -69,5 +69,6 @@ const struct event_rows sql_event_rows = {
     .insert_for_broker = event_rows_insert_for_broker,
     .find_newest_of = find_newest_of,
     .remove_old = remove_old,
+    .skip_ids = event_rows_skip_ids,
     .note_removed = note_removed,
 };

@@ -151,15 +151,16 @@ static void bind_queued(struct statement *update, const struct message_row *afte
 }
 
 /* What an update does not set, its indexes and triggers need not look at: a message has its lane, attempt and device from the
-   moment when it leaves the queue until it is back. */
+   moment when it leaves the queue until it is back, or until a restored backup takes it from its device. */
 static enum error change_message(struct store_database *database, const struct message_row *before,
                                  const struct message_row *after, enum transition_reason reason,
                                  const struct message_error *message_error)
 {
-    bool is_queued = before->status == MESSAGE_QUEUED || after->status == MESSAGE_QUEUED;
-    struct statement *update = get(database, is_queued ? CHANGE_QUEUED : CHANGE_STATUS);
+    bool moves = before->status == MESSAGE_QUEUED || after->status == MESSAGE_QUEUED ||
+                 strcmp(before->device_id, after->device_id) != 0;
+    struct statement *update = get(database, moves ? CHANGE_QUEUED : CHANGE_STATUS);
     bind_change(update, before, after, message_error);
-    if (is_queued)
+    if (moves)
         bind_queued(update, after, !message_error);
     enum error error = statement_change_one(&database->handle, update);
     return error != ERROR_NONE ? error : append_event(database, after, reason, message_error);
@@ -315,6 +316,14 @@ static enum error list_queued_to(struct store_database *database, const char *ph
     return error;
 }
 
+static enum error list_open(struct store_database *database, int64_t after, size_t limit,
+                            struct message_row list[], size_t *count)
+{
+    struct statement *select = get(database, LIST_OPEN);
+    statement_bind_integer(select, FIELD_AFTER, after);
+    return read_rows(database, select, limit, list, count);
+}
+
 static enum error list_silent(struct store_database *database, int64_t before_ms, size_t limit,
                               struct message_row list[], size_t *count)
 {
@@ -427,6 +436,7 @@ const struct message_rows sql_message_rows = {
     .list_offered = list_offered,
     .list_offered_by = list_offered_by,
     .list_in_flight = list_in_flight,
+    .list_open = list_open,
     .list_finished = list_finished,
     .correct_future = correct_future,
     .remove_texts = remove_texts,

@@ -24,6 +24,7 @@ extern const struct store_rows sql_store_rows;
 MUST_CHECK enum error event_rows_bind_next_id(struct store_database *database,
                                               struct statement *insert);
 /* As of struct event_rows. */
+enum error event_rows_skip_ids(struct store_database *database, int64_t id);
 enum error event_rows_insert_for_broker(struct store_database *database, enum event_type type,
                                         const struct message_id *broker, int64_t now_ms,
                                         int64_t *count);

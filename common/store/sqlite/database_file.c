@@ -1,9 +1,8 @@
 #include "common/store/sqlite/database_file.h"
 
-#include "common/base/clock.h"
-#include "common/model/event_types.h"
 #include "common/store/sqlite/database_swap.h"
 #include "common/store/sqlite/disk.h"
+#include "common/store/sqlite/file_settle.h"
 #include "common/store/sqlite/file_work.h"
 #include "common/store/sqlite/schema.h"
 
@@ -226,87 +225,19 @@ static int64_t fold_old(const char *path)
     return last_event;
 }
 
-/* Every open message becomes unknown, and belongs to no device. */
-static bool mark_open_unknown(struct file_work *work, sqlite3 *db, const char *path,
-                              long long now_ms, int64_t *unknown)
-{
-    char sql[2048];
-    snprintf(sql, sizeof(sql),
-             "CREATE TEMP TABLE open_message AS SELECT seq, batch_id FROM message"
-             " WHERE status BETWEEN 0 AND 3;"
-             "INSERT INTO message_event SELECT (SELECT id FROM last_event) + row_number() OVER (),"
-             " seq, event_count + 1, %d, attempt, device_id,"
-             " '" DATABASE_FILE_RESTORED "', NULL, %lld, %d FROM message"
-             " WHERE seq IN (SELECT seq FROM open_message);"
-             "UPDATE last_event SET id = id + (SELECT count(*) FROM open_message);"
-             "UPDATE message SET status = %d, event_count = event_count + 1, updated_at_ms = %lld,"
-             " unknown_at_ms = %lld, cancel_requested = 0, device_id = NULL, journal = NULL,"
-             " lane = NULL, error_code = '" DATABASE_FILE_RESTORED "',"
-             " error_message = 'It was open in a backup that was restored.'"
-             " WHERE seq IN (SELECT seq FROM open_message);"
-             "UPDATE message_count SET count = (SELECT count(*) FROM message AS m"
-             " WHERE m.status = message_count.status)",
-             MESSAGE_UNKNOWN, now_ms, TRANSITION_RESTORED, MESSAGE_UNKNOWN, now_ms, now_ms);
-    return file_work_run(work, db, path, sql) &&
-           file_work_read_number(work, db, path, "SELECT count(*) FROM open_message", unknown);
-}
-
-/* Their batches are finished, and no device is connected; events tell so. */
-static bool end_connections(struct file_work *work, sqlite3 *db, const char *path, long long now_ms)
-{
-    char sql[2048];
-    snprintf(sql, sizeof(sql),
-             "INSERT INTO gateway_event SELECT (SELECT id FROM last_event) + row_number() OVER (),"
-             " %d, %lld, NULL, substr(id, 1, 8) || '-' || substr(id, 9, 4) || '-' ||"
-             " substr(id, 13, 4) || '-' || substr(id, 17, 4) || '-' || substr(id, 21),"
-             " json_object('statuses', json_object('sent', sent, 'delivered', delivered, 'failed',"
-             " failed, 'expired', expired, 'cancelled', cancelled, 'unknown', unknown))"
-             " FROM (SELECT lower(hex(batch_id)) AS id, sum(status = 4) AS sent,"
-             " sum(status = 5) AS delivered, sum(status = 6) AS failed, sum(status = 7) AS expired,"
-             " sum(status = 8) AS cancelled, sum(status = 9) AS unknown FROM message"
-             " WHERE batch_id IN (SELECT batch_id FROM open_message) GROUP BY batch_id);"
-             "UPDATE last_event SET id = id + changes();"
-             "INSERT INTO gateway_event SELECT (SELECT id FROM last_event) + row_number() OVER (),"
-             " %d, %lld, device_id, NULL, NULL FROM device WHERE broker_instance IS NOT NULL;"
-             "UPDATE last_event SET id = id + changes();"
-             "DELETE FROM broker; DELETE FROM superseded;"
-             " UPDATE device SET broker_instance = NULL, token_revoked = 0",
-             EVENT_BATCH_FINISHED, now_ms, EVENT_DEVICE_DISCONNECTED, now_ms);
-    return file_work_run(work, db, path, sql);
-}
-
-/* The ids of new events are greater than any that were given since the backup, here or in the database before it: a follower
-   never meets an id twice. Fewer than a thousand events come in a millisecond. */
-static bool skip_event_ids(struct file_work *work, sqlite3 *db, const char *path, long long now_ms,
-                           int64_t last_event)
-{
-    char sql[128];
-    snprintf(sql, sizeof(sql), "UPDATE last_event SET id = max(id, %lld, %lld)",
-             (long long)last_event, now_ms * 1000);
-    return file_work_run(work, db, path, sql);
-}
-
-static bool note_restored(struct file_work *work, sqlite3 *db, const char *path, int64_t last_event,
-                          int64_t *unknown)
-{
-    long long now_ms = clock_wall_ms();
-    return file_work_run(work, db, path, "BEGIN IMMEDIATE") &&
-           skip_event_ids(work, db, path, now_ms, last_event) &&
-           mark_open_unknown(work, db, path, now_ms, unknown) &&
-           end_connections(work, db, path, now_ms) && file_work_run(work, db, path, "COMMIT");
-}
-
 /* Turns the copy of a backup into a database that the gateway can use. */
 static bool prepare_copy(struct file_work *work, const char *copy_path, int64_t last_event,
                          struct database_file_restored *restored)
 {
     char reason[STORE_ERROR_SIZE];
+    struct store_settle settle = {.last_event_id = last_event};
     sqlite3 *db = file_work_open(work, copy_path);
     bool good = db;
     if (good && !schema_migrate(db, &schema_of_gateway, reason))
         good = file_work_fail(work, ERROR_STORE_UNAVAILABLE, "%.200s: %.300s", copy_path, reason);
-    good = good && note_restored(work, db, copy_path, last_event, &restored->unknown) &&
+    good = good && file_settle_run(work, db, copy_path, &settle) &&
            check_open_database(work, db, copy_path, &restored->content);
+    restored->unknown = settle.unknown;
     sqlite3_close(db);
     return good && file_work_sync(work, copy_path);
 }

@@ -38,20 +38,14 @@ MUST_CHECK enum error database_file_back_up(const char *path, const char *backup
                                             struct database_file_content *content,
                                             char problem[STORE_ERROR_SIZE]);
 
-/* The error code of messages that were open when the restored backup was made. */
-#define DATABASE_FILE_RESTORED "restored"
-
 struct database_file_restored {
     struct database_file_content content;
     int64_t unknown;      /* messages that were open in the backup */
     char kept_path[4096]; /* where the previous database is now; "": there was none */
 };
 
-/*
- * Replaces the database with a copy of a backup, and keeps the previous one next to it. Messages that were queued or
- * in flight in the backup may have been sent since: they become `unknown`, so the gateway never sends them again by
- * itself; a late report still counts. Keys and tokens are those of the backup.
- */
+/* Replaces the database with a copy of a backup, settled (STORE_SETTLE in admin.h), and keeps the previous one next to it. Keys
+   and tokens are those of the backup. */
 MUST_CHECK enum error database_file_restore(const char *backup_path, const char *path,
                                             struct database_file_restored *restored,
                                             char problem[STORE_ERROR_SIZE]);

@@ -38,6 +38,15 @@ enum error event_rows_last_id(struct store_database *database, int64_t *event_id
                                               event_id);
 }
 
+enum error event_rows_skip_ids(struct store_database *database, int64_t id)
+{
+    int64_t last;
+    enum error error = event_rows_last_id(database, &last);
+    if (error == ERROR_NONE)
+        database->last_event_id = MAX(last, id);
+    return error;
+}
+
 enum error event_rows_flush(struct store_database *database)
 {
     if (database->last_event_id == 0)

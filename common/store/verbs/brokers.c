@@ -1,4 +1,5 @@
 /* The leases of brokers, and of what one of them does for all. */
+#include "common/store/verbs/brokers.h"
 #include "common/store/verbs/transition.h"
 #include "common/store/verbs/verbs.h"
 
@@ -97,6 +98,21 @@ static enum error end_lost(struct store_transaction *transaction, const struct m
             error = end_broker(transaction, &lost);
     }
     return error;
+}
+
+enum error brokers_end_all(struct store_transaction *transaction)
+{
+    const struct message_id none = {{0}};
+    bool found = true;
+    enum error error = ERROR_NONE;
+    while (error == ERROR_NONE && found) {
+        struct message_id instance;
+        error = transaction->rows->devices->find_ended_broker(transaction->database, INT64_MAX,
+                                                              INT64_MAX, &instance, &found);
+        if (error == ERROR_NONE && found)
+            error = end_broker(transaction, &instance);
+    }
+    return error == ERROR_NONE ? end_lost(transaction, &none) : error;
 }
 
 /* The lease of another instance, or of none, has the name; *before: of which, if *found. */

@@ -151,6 +151,9 @@ struct message_rows {
     /* In flight on that device, the last changed first. */
     enum error (*list_in_flight)(struct store_database *database, const char *device_id,
                                  size_t limit, struct message_row rows[], size_t *count);
+    /* Queued or in flight, with seq > after; in the order of seq. All messages are looked at. */
+    enum error (*list_open)(struct store_database *database, int64_t after, size_t limit,
+                            struct message_row rows[], size_t *count);
     /* Finished, created and last changed before `before_ms`; oldest first. */
     enum error (*list_finished)(struct store_database *database, int64_t before_ms, size_t limit,
                                 struct message_row rows[], size_t *count);
@@ -192,6 +195,8 @@ struct event_rows {
     /* Removes those of before then among the first `limit`; *count of them, and the id of the last, or 0. */
     enum error (*remove_old)(struct store_database *database, int64_t before_ms, int64_t limit,
                              int64_t *count, int64_t *last_id);
+    /* The next ids are greater than this one. For a database that no other process has open. */
+    enum error (*skip_ids)(struct store_database *database, int64_t id);
     /* Retention has removed the event of that id; whether others with lower ids are there does not count. */
     enum error (*note_removed)(struct store_database *database, int64_t id);
 };

@@ -80,6 +80,7 @@ static verb_function *const verbs[STORE_VERB_COUNT] = {
     [STORE_PURGE] = verb_purge,
     [STORE_FIND_ANSWER] = verb_find_answer,
     [STORE_PROBE] = verb_probe,
+    [STORE_SETTLE] = verb_settle,
 };
 
 bool verb_is_atomic(enum store_verb verb)

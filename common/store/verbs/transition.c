@@ -238,6 +238,20 @@ enum error transition_return_offers(struct store_transaction *transaction,
     return error;
 }
 
+enum error transition_restore(struct store_transaction *transaction, struct message_row *row)
+{
+    static const struct message_error restored = {"restored",
+                                                  "It was open in a backup that was restored."};
+    struct message_row after = next_row(transaction, row, MESSAGE_UNKNOWN);
+    if (!message_may_become(row->status, MESSAGE_UNKNOWN, MESSAGE_ACTOR_OPERATOR,
+                            MESSAGE_ALL_FACTS))
+        return ERROR_INTERNAL;
+    after.device_id[0] = '\0';
+    after.device_sim = 0;
+    after.journal = no_journal;
+    return change_row(transaction, row, &after, TRANSITION_RESTORED, &restored, 0);
+}
+
 enum error transition_lose_journal(struct store_transaction *transaction, struct message_row *row)
 {
     if (row->status == MESSAGE_DISPATCHED)

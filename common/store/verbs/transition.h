@@ -46,6 +46,10 @@ MUST_CHECK enum error transition_return_offers(struct store_transaction *transac
                                                struct message_row rows[], size_t count,
                                                enum transition_reason reason);
 
+/* It was open in a backup that was restored, and may have been sent since: `unknown`, and no device has it. */
+MUST_CHECK enum error transition_restore(struct store_transaction *transaction,
+                                         struct message_row *row);
+
 /* The device has another journal now, or another registration: an offer returns to the queue, and what it accepted
    becomes `unknown`. */
 MUST_CHECK enum error transition_lose_journal(struct store_transaction *transaction,

@@ -88,6 +88,9 @@ VERB(take_ticket);
 /* probe.c */
 VERB(probe);
 
+/* settle.c */
+VERB(settle);
+
 #undef VERB
 
 #endif

@@ -136,7 +136,7 @@ static void what_was_open_in_a_backup_is_unknown_and_never_sent_again(void **sta
     for (int i = 0; i < 3; i++) {
         struct message message = stored(fixture, &ids[i]);
         assert_int_equal(message.status, MESSAGE_UNKNOWN);
-        assert_string_equal(message.error_code, DATABASE_FILE_RESTORED);
+        assert_string_equal(message.error_code, "restored");
         assert_string_equal(message.device_id, "");
         assert_int_equal(message.reached_at_ms[MESSAGE_UNKNOWN], message.updated_at_ms);
         message_fini(&message);
