@@ -73,6 +73,13 @@ static void put_gateway(struct json_writer *json, const struct alert_facts *fact
         put(json, ALERT_STANDBY_MISSING,
             "New messages are refused: commits wait for a standby of the database, and none is"
             " connected.");
+    if (statistics->durability < statistics->durability_asked)
+        put(json, ALERT_DURABILITY_LOW, "%s",
+            statistics->durability_asked == STORE_DURABILITY_STANDBY
+                ? "New messages are refused: they must survive the loss of the database's server,"
+                  " and commits wait for no standby."
+                : "A crash of the database's server may lose messages: its fsync or"
+                  " full_page_writes is off.");
     if (facts->sending->paused_since_ms)
         put(json, ALERT_SENDING_PAUSED, "Sending is paused, and new messages are refused: %s.",
             *facts->sending->reason ? facts->sending->reason : "no reason was given");

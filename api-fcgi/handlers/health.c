@@ -121,12 +121,7 @@ static void answer_not_ready(struct http_exchange *exchange,
 /* What a message survives, and the settings of a server that are against it. */
 static void put_durability(struct json_writer *json, const struct store_probe *probe)
 {
-    static const char *const names[] = {
-        [STORE_DURABILITY_NONE] = "none",
-        [STORE_DURABILITY_SINGLE] = "single",
-        [STORE_DURABILITY_STANDBY] = "standby",
-    };
-    json_put_text(json, "durability", names[probe->durability]);
+    json_put_text(json, "durability", store_durability_name(probe->durability));
     if (!probe->fsync_off && !probe->full_page_writes_off)
         return;
     json_begin_array(json, "unsafe_settings");

@@ -128,6 +128,8 @@ static void put_statistics(struct buffer *out, const struct store_statistics *st
     put_number(out, METRIC_devices_quarantined, statistics->devices_quarantined);
     put_number(out, METRIC_wal_bytes, statistics->wal_bytes);
     put_number(out, METRIC_database_bytes, statistics->database_bytes);
+    put_number(out, METRIC_db_durability, statistics->durability);
+    put_number(out, METRIC_db_durability_asked, statistics->durability_asked);
     put_server(out, &statistics->server);
     put_number(out, METRIC_disk_free_bytes, statistics->disk_free_bytes);
     put_number(out, METRIC_disk_size_bytes, statistics->disk_size_bytes);

@@ -108,6 +108,7 @@ static void put_database(struct json_writer *json, const struct store_statistics
         json_put_integer(json, "disk_free_bytes", statistics->disk_free_bytes);
     else
         json_put_null(json, "disk_free_bytes");
+    json_put_text(json, "durability", store_durability_name(statistics->durability));
     json_end_object(json);
 }
 

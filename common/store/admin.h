@@ -16,6 +16,9 @@ enum store_durability {
     STORE_DURABILITY_STANDBY, /* a second server has it, too */
 };
 
+/* "none", "single", "standby" */
+const char *store_durability_name(enum store_durability durability);
+
 /* Whether a new message would be accepted now, limits and a pause apart. Where nothing prevents it a row is
    written, so that the answer includes a commit. */
 struct store_probe {
@@ -30,7 +33,7 @@ struct store_probe {
    open message becomes `unknown`, restored, and belongs to no device until one reports on it; no device is connected. Events
    tell so. */
 struct store_settle {
-    int64_t last_event_id; /* that was given after the backup; 0: not known. Those of the settlement are greater */
+    int64_t last_event_id; /* given after the backup, at most: new ids are greater; 0: not known */
     int64_t unknown;       /* out: messages that were open */
 };
 
@@ -60,6 +63,8 @@ struct store_statistics {
     int64_t wal_bytes;                 /* of the write-ahead log; 0 where the backend has none */
     int64_t database_bytes;            /* without the log */
     struct store_server_health server; /* of PostgreSQL; else zeros */
+    enum store_durability durability;  /* as in struct store_probe */
+    enum store_durability durability_asked; /* options.needs_standby */
     /* Wall; since when the oldest message that is due is queued; 0: none is. */
     int64_t oldest_queued_ms;
     int64_t disk_free_bytes, disk_size_bytes; /* 0: not known */

@@ -5,6 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *store_durability_name(enum store_durability durability)
+{
+    static const char *const names[] = {
+        [STORE_DURABILITY_NONE] = "none",
+        [STORE_DURABILITY_SINGLE] = "single",
+        [STORE_DURABILITY_STANDBY] = "standby",
+    };
+    return names[durability];
+}
+
 enum error store_find_message(struct store_reader *reader, const struct message_id *id,
                               struct message *message)
 {

@@ -71,6 +71,8 @@ static void write_statistics(struct json_writer *json, const struct store_statis
     json_put_bool(json, "sending_paused", statistics->sending_paused);
     json_put_integer(json, "database_bytes", statistics->database_bytes);
     json_put_integer(json, "wal_bytes", statistics->wal_bytes);
+    json_put_text(json, "durability", store_durability_name(statistics->durability));
+    json_put_text(json, "durability_asked", store_durability_name(statistics->durability_asked));
     write_server(json, &statistics->server);
     json_end_object(json);
 }
@@ -94,6 +96,8 @@ static void print_statistics(const struct store_statistics *statistics, int64_t 
     printf("%-22s  %" PRId64 "\n", "phones connected", statistics->devices_connected);
     printf("%-22s  %s\n", "sending", statistics->sending_paused ? "paused" : "active");
     printf("%-22s  %" PRId64 " bytes\n", "database", statistics->database_bytes);
+    printf("%-22s  %s%s\n", "durability", store_durability_name(statistics->durability),
+           statistics->durability < statistics->durability_asked ? ", less than asked for" : "");
     if (statistics->server.is_there)
         print_server(&statistics->server);
     else
@@ -120,7 +124,8 @@ static const struct command_action actions[] = {
     {.name = "",
      .meaning =
          "show message counts by status, stuck messages (STUCK_AFTER_MINUTES), the age of "
-         "the queue, connected phones, whether sending is paused, and the sizes of the "
+         "the queue, connected phones, whether sending is paused, what a message survives "
+         "(DATABASE_DURABILITY), and the sizes of the "
          "database and its write-ahead log; of PostgreSQL its dead rows, the age of its oldest "
          "snapshot and its standbys",
      .run = show},

@@ -164,6 +164,7 @@ def test_messages_that_wait_show_how_long(make_gateway):
     assert found.value("sending_paused") == 1 and found.value("messages", status="queued") == 1
     assert found.value("disk_size_bytes") > found.value("disk_free_bytes") > 0
     assert found.value("database_bytes") >= 4096 and found.value("wal_bytes") > 0
+    assert found.value("db_durability") == found.value("db_durability_asked") == 1
 
 
 @pytest.mark.parametrize("process", PROCESSES)

@@ -76,9 +76,12 @@ def test_metrics_statistics_and_overview_tell_how_the_servers_are(servers, nodes
     session.communicate("COMMIT;\n", LIMIT_SECONDS)
     found = scrape(gateway)
     assert [found.value(name) for name in ("db_standbys", "db_standby_missing")] == [1, 0]
+    assert [found.value(name) for name in ("db_durability", "db_durability_asked")] == [2, 2]
+    assert gateway.api.get("/api/overview").json()["database"]["durability"] == "standby"
     assert found.value("database_bytes") > 1_000_000 and found.value("db_replication_lag_bytes") < 1_000_000
     said = json.loads(gateway.command("statistics", "--json")[1])
     assert (said["server"]["standbys"], said["server"]["standby_missing"]) == (1, False)
+    assert (said["durability"], said["durability_asked"]) == ("standby", "standby")
     assert "1 connected" in gateway.command("statistics")[1]
     servers[1].pause()
     try:
@@ -110,6 +113,10 @@ def test_a_setting_that_is_changed_while_it_runs_is_noticed_at_once(servers, nod
             assert_refused([program], {"DATABASE_URL": primary.dsn_of("sms")}, tmp_path, "set synchronous_standby_names")
         assert checks_of(nodes[0]) == {"durability": "no_standby"}
         assert "commits no longer wait for a standby" in nodes[0].api_fcgi.log()
+        found = scrape(nodes[0])
+        assert [found.value(name) for name in ("db_durability", "db_durability_asked")] == [0, 2]  # fsync is off
+        alerts = {alert["code"]: alert["detail"] for alert in nodes[0].api.get("/api/overview").json()["alerts"]}
+        assert "commits wait for no standby" in alerts["durability_low"], alerts
     finally:
         primary.set(synchronous_standby_names="*")
     wait_ready(nodes)

@@ -155,6 +155,25 @@ static void what_endangers_the_database_is_told(void **state)
     ASSERT_ALERTS("standby_missing standby_behind");
 }
 
+static void a_message_that_survives_less_than_asked_for_is_told(void **state)
+{
+    struct facts all;
+    char codes[512], detail[512];
+    (void)state;
+    set_up(&all);
+    struct store_statistics *statistics = &all.statistics;
+    statistics->durability_asked = STORE_DURABILITY_SINGLE;
+    statistics->durability = STORE_DURABILITY_STANDBY;
+    ASSERT_ALERTS("");
+    statistics->durability = STORE_DURABILITY_NONE;
+    ASSERT_ALERTS("durability_low");
+    ASSERT_DETAIL("fsync or full_page_writes is off");
+    statistics->durability_asked = STORE_DURABILITY_STANDBY;
+    statistics->durability = STORE_DURABILITY_SINGLE;
+    ASSERT_ALERTS("durability_low");
+    ASSERT_DETAIL("commits wait for no standby");
+}
+
 static void the_daily_limit_is_told_before_it_is_reached(void **state)
 {
     static const struct {
@@ -272,6 +291,7 @@ static void a_long_detail_stays_utf8(void **state)
 UNIT_TESTS(cmocka_unit_test(where_all_is_well_there_is_none),
            cmocka_unit_test(what_refuses_new_messages_comes_first),
            cmocka_unit_test(what_endangers_the_database_is_told),
+           cmocka_unit_test(a_message_that_survives_less_than_asked_for_is_told),
            cmocka_unit_test(the_daily_limit_is_told_before_it_is_reached),
            cmocka_unit_test(messages_that_need_a_person_are_told_by_what_they_wait_for),
            cmocka_unit_test(only_who_may_see_devices_is_told_of_them),

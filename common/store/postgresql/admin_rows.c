@@ -22,9 +22,7 @@ static enum error check_durability(struct store_database *database, struct store
         probe->standby = ERROR_NO_STANDBY;
     probe->fsync_off = faults & FAULT_FSYNC;
     probe->full_page_writes_off = faults & FAULT_FULL_PAGE_WRITES;
-    probe->durability = !(faults & FAULT_NO_STANDBY_REQUIRED)             ? STORE_DURABILITY_STANDBY
-                        : faults & (FAULT_FSYNC | FAULT_FULL_PAGE_WRITES) ? STORE_DURABILITY_NONE
-                                                                          : STORE_DURABILITY_SINGLE;
+    probe->durability = durability_of(faults);
     return probe->standby;
 }
 

@@ -29,6 +29,13 @@ static void log_changes(int64_t read, int64_t before)
                     " loses messages; see synchronous_standby_names");
 }
 
+enum store_durability durability_of(int64_t faults)
+{
+    return !(faults & FAULT_NO_STANDBY_REQUIRED)             ? STORE_DURABILITY_STANDBY
+           : faults & (FAULT_FSYNC | FAULT_FULL_PAGE_WRITES) ? STORE_DURABILITY_NONE
+                                                             : STORE_DURABILITY_SINGLE;
+}
+
 bool durability_take(int64_t read, bool needs_standby, int64_t *faults,
                      char problem[STORE_ERROR_SIZE])
 {

@@ -17,6 +17,9 @@ enum durability_fault {
     FAULT_IS_STANDBY = 16,
 };
 
+/* What a commit survives in spite of them. */
+enum store_durability durability_of(int64_t faults);
+
 /* Reads the faults, outside of the pipeline, and logs those that *faults did not have: -1 is none before. False with a
    problem: the database must not be written, because it is a standby or has none that it needs. */
 MUST_CHECK bool durability_check(struct connection *connection, bool needs_standby, int64_t *faults,

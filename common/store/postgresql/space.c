@@ -1,5 +1,6 @@
 /* What `sms-gateway statistics` and the metrics say of the server. */
 #include "common/store/postgresql/database.h"
+#include "common/store/postgresql/durability.h"
 #include "common/store/sql/queries.h"
 
 /* Where it cannot be read, messages still can. */
@@ -9,6 +10,7 @@ void handle_read_space(struct handle *handle, struct store_statistics *statistic
     struct store_server_health *server = &statistics->server;
     struct statement *select = statement_get(handle, READ_SERVER_HEALTH);
     if (statement_step(handle, select, &row) == ERROR_NONE && row) {
+        statistics->durability = durability_of(statement_integer(select, FIELD_FAULTS));
         statistics->database_bytes = statement_integer(select, FIELD_DATABASE_BYTES);
         *server = (struct store_server_health){
             .is_there = true,

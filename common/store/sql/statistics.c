@@ -105,6 +105,9 @@ enum error queries_read_statistics(struct store_database_reader *reader, int64_t
     *statistics = (struct store_statistics){0};
     int64_t now_ms = reader->database->options->wall_ms();
     reader_begin(reader);
+    statistics->durability_asked = reader->database->options->needs_standby
+                                       ? STORE_DURABILITY_STANDBY
+                                       : STORE_DURABILITY_SINGLE;
     handle_read_space(&reader->handle, statistics);
     enum error error = read_statistics(&reader->handle,
                                        reader->database->options->limits.low_battery_percent,

@@ -41,6 +41,7 @@ int64_t disk_file_bytes(const char *path)
 void handle_read_space(struct handle *handle, struct store_statistics *statistics)
 {
     struct statvfs disk;
+    statistics->durability = STORE_DURABILITY_SINGLE;
     statistics->wal_bytes = wal_file_bytes(handle);
     statistics->database_bytes = disk_file_bytes(handle_path(handle));
     if (statvfs(handle_path(handle), &disk) == 0) {
