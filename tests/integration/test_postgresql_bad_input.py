@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 import socket
 import subprocess
 import threading
@@ -69,6 +70,19 @@ def refusal(url, program=("api-fcgi",), folder="/tmp", **environment):
     return result.stderr.replace('\\"', '"')
 
 
+def test_a_role_that_may_not_make_tables_is_told_what_to_type(server, tmp_path):
+    """As the page has it, but for --owner."""
+    url = url_of(server)
+    name = url.split("?")[0].rsplit("/", 1)[1]
+    query(server.dsn, f"ALTER DATABASE {name} OWNER TO postgres")
+    said = refusal(url, ["sms-gateway", "database", "migrate"], tmp_path)
+    wanted = f"ALTER DATABASE {name} OWNER TO gateway"
+    assert f"gateway may make none in it; its owner may: {wanted}" in said
+    query(server.dsn, wanted)
+    subprocess.run([programs_folder("release") / "sms-gateway", "database", "migrate"], cwd=tmp_path, check=True,
+                   env={"PATH": "/usr/bin", "DATABASE_URL": url}, timeout=LIMIT_SECONDS)
+
+
 # ---- Passwords ----
 
 
@@ -102,8 +116,10 @@ def test_a_gateway_with_a_password_and_few_rights_works_and_shows_it_nowhere(ser
     phone = WorkingPhone(gateway, "phone")
     gateway.api.wait_status(gateway.api.send()["message_id"], "sent")
     assert gateway.api.get("/readyz?verbose").json()["durability"] == "none"
+    assert "durability_low" in [alert["code"] for alert in gateway.api.get("/api/overview").json()["alerts"]]
     printed = [gateway.command(*words) for words in (("statistics",), ("settings", "check"), ("database", "migrate"), ("keys", "list"),
                                                      ("statistics", "--json"), ("settings", "check", "--json"))]
+    assert re.search(r"^durability +none, less than asked for$", printed[0][1], re.M)
     phone.close()
     everything = str(printed) + "".join(process.log() for process in gateway.processes)
     everything += "".join(path.read_text(errors="replace") for path in gateway.folder.glob("run/*") if path.is_file())

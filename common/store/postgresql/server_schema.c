@@ -117,6 +117,23 @@ static bool migrate_from(struct connection *connection, const struct server_sche
     return true;
 }
 
+/* Since PostgreSQL 15 only the owner of a database may, until others are allowed to. */
+static bool may_create(struct connection *connection, char problem[STORE_ERROR_SIZE])
+{
+    PGresult *result = connection_query(
+        connection,
+        "SELECT current_user, format('ALTER DATABASE %I OWNER TO %I', current_database(),"
+        " current_user) WHERE has_schema_privilege(current_schema(), 'CREATE') IS NOT TRUE",
+        problem);
+    bool good = result && PQntuples(result) == 0;
+    if (result && !good)
+        snprintf(problem, STORE_ERROR_SIZE,
+                 "it has no tables yet, and %.150s may make none in it; its owner may: %.250s",
+                 PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1));
+    PQclear(result);
+    return good;
+}
+
 static bool migrate(struct connection *connection, const struct server_schema *schema,
                     const char *process, bool must_exist, char problem[STORE_ERROR_SIZE])
 {
@@ -127,6 +144,8 @@ static bool migrate(struct connection *connection, const struct server_schema *s
         snprintf(problem, STORE_ERROR_SIZE, "it is empty; start the gateway first");
         return false;
     }
+    if (window.version == 0 && !may_create(connection, problem))
+        return false;
     return window.version >= schema->version ||
            migrate_from(connection, schema, window.version, process, problem);
 }
