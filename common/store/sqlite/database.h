@@ -13,7 +13,7 @@
 
 #include <pthread.h>
 
-enum { INSERT_GROUP_SIZE = 8 };
+enum { INSERT_MAX_WAITING = 32 };
 
 struct store_database {
     const struct store_options *options;
@@ -38,7 +38,7 @@ struct store_database {
 
     /* New messages, inserted in groups */
     struct store_write *enqueue; /* the write that runs, if its message outlives it; or NULL */
-    struct store_write *waiting[INSERT_GROUP_SIZE];
+    struct store_write *waiting[INSERT_MAX_WAITING];
     size_t waiting_count;
 };
 

@@ -105,16 +105,35 @@ enum error insert_rows_at(struct store_database *database, const struct message 
                  : insert_plain(database, message, seq, taken);
 }
 
-/* Inserts the waiting messages: a full group. */
-static enum error insert_group(struct store_database *database, bool *taken)
+/* The statements for 1, 2, 4 … rows. */
+static const enum statement_id group_inserts[] = {INSERT_MESSAGE,     INSERT_2_MESSAGES,
+                                                  INSERT_4_MESSAGES,  INSERT_8_MESSAGES,
+                                                  INSERT_16_MESSAGES, INSERT_32_MESSAGES};
+_Static_assert(1 << (ARRAY_LENGTH(group_inserts) - 1) == INSERT_MAX_WAITING, "the largest group");
+
+/* Inserts 1 << power messages by one statement. */
+static enum error insert_group(struct store_database *database, struct store_write *const writes[],
+                               unsigned power, bool *taken)
 {
-    struct statement *insert = get(database, INSERT_MESSAGES);
+    struct statement *insert = get(database, group_inserts[power]);
     int at = 1;
-    for (size_t i = 0; i < INSERT_GROUP_SIZE; i++) {
-        const struct message *message = database->waiting[i]->enqueue.message;
+    for (size_t i = 0; i < (size_t)1 << power; i++) {
+        const struct message *message = writes[i]->enqueue.message;
         at = bind_new_row(insert->stmt, at, message, message_id_seq(&message->id));
     }
-    return run_insert(database, INSERT_MESSAGES, taken);
+    return run_insert(database, group_inserts[power], taken);
+}
+
+static enum error insert_each(struct store_database *database, struct store_write *const writes[],
+                              size_t count)
+{
+    enum error error = ERROR_NONE;
+    for (size_t i = 0; i < count && error == ERROR_NONE; i++) {
+        writes[i]->result = message_rows_insert(database, writes[i]->enqueue.message, NULL);
+        if (writes[i]->result != ERROR_NONE)
+            error = transaction_refund(&database->transaction, writes[i]);
+    }
+    return error;
 }
 
 /* A message that could not be inserted has no key either. */
@@ -128,33 +147,37 @@ static enum error insert_key_of(struct store_database *database, const struct st
 
 enum error insert_rows_waiting(struct store_database *database)
 {
+    struct store_write *const *writes = database->waiting;
     size_t count = database->waiting_count;
     enum error error = ERROR_NONE;
-    bool one_by_one = true;
     database->waiting_count = 0;
-    if (count == INSERT_GROUP_SIZE)
-        error = insert_group(database, &one_by_one);
-    for (size_t i = 0; i < count && one_by_one && error == ERROR_NONE; i++) {
-        struct store_write *write = database->waiting[i];
-        write->result = message_rows_insert(database, write->enqueue.message, NULL);
-        if (write->result != ERROR_NONE)
-            error = transaction_refund(&database->transaction, write);
+    for (size_t i = 0, size; i < count && error == ERROR_NONE; i += size) {
+        unsigned power = ARRAY_LENGTH(group_inserts) - 1;
+        while ((size = (size_t)1 << power) > count - i)
+            power--;
+        bool one_by_one = true;
+        if (size > 1)
+            error = insert_group(database, writes + i, power, &one_by_one);
+        if (one_by_one && error == ERROR_NONE)
+            error = insert_each(database, writes + i, size);
     }
     for (size_t i = 0; i < count && error == ERROR_NONE; i++)
-        error = insert_key_of(database, database->waiting[i]);
+        error = insert_key_of(database, writes[i]);
     if (error == ERROR_NONE && sqlite3_get_autocommit(database->handle.db))
         error = ERROR_INTERNAL; /* a failure has rolled the transaction back */
     return error;
 }
 
-/* Inserts INSERT_GROUP_SIZE messages by one statement. */
+enum { OPTIONS_GROUP_SIZE = 8 };
+
+/* Inserts OPTIONS_GROUP_SIZE messages by one statement. */
 static enum error insert_group_with_options(struct store_database *database,
                                             const struct message messages[],
                                             const struct message_place places[], bool *taken)
 {
     struct statement *insert = get(database, INSERT_MESSAGES_WITH_OPTIONS);
     int at = 1;
-    for (size_t i = 0; i < INSERT_GROUP_SIZE; i++)
+    for (size_t i = 0; i < OPTIONS_GROUP_SIZE; i++)
         at = bind_options_row(insert->stmt, at, &messages[i], &places[i],
                               message_id_seq(&messages[i].id));
     return run_insert(database, INSERT_MESSAGES_WITH_OPTIONS, taken);
@@ -166,8 +189,8 @@ enum error insert_rows_many(struct store_database *database, const struct messag
     enum error error = ERROR_NONE;
     for (size_t i = 0, size; i < count && error == ERROR_NONE; i += size) {
         bool one_by_one = true;
-        size = MIN(count - i, (size_t)INSERT_GROUP_SIZE);
-        if (size == INSERT_GROUP_SIZE)
+        size = MIN(count - i, (size_t)OPTIONS_GROUP_SIZE);
+        if (size == OPTIONS_GROUP_SIZE)
             error = insert_group_with_options(database, messages + i, places + i, &one_by_one);
         for (size_t j = i; j < i + size && one_by_one && error == ERROR_NONE; j++)
             error = message_rows_insert(database, &messages[j], &places[j]);
@@ -183,7 +206,7 @@ enum error insert_rows_one(struct store_database *database, const struct message
         return message_rows_insert(database, message, place);
     if (!message->text || !*message->text || !*message->phone_number)
         return ERROR_INTERNAL;
-    if (database->waiting_count == INSERT_GROUP_SIZE) {
+    if (database->waiting_count == INSERT_MAX_WAITING) {
         enum error error = insert_rows_waiting(database);
         database->transaction.lost |= error != ERROR_NONE;
         if (error != ERROR_NONE)

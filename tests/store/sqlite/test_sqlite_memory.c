@@ -43,7 +43,7 @@ __attribute__((constructor)) static void prepare(void)
 
 /* ---- */
 
-enum { MOST = INSERT_GROUP_SIZE + 4 };
+enum { MOST = INSERT_MAX_WAITING + 4 };
 
 static struct batch {
     struct message messages[MOST];
@@ -93,7 +93,8 @@ static int64_t check_batch(struct store_fixture *fixture, size_t count, enum err
     return there;
 }
 
-static void run_with_each_failure(struct store_fixture *fixture, size_t count)
+/* Each `step`th allocation of the transaction fails once. */
+static void run_with_failures(struct store_fixture *fixture, size_t count, int step)
 {
     struct store_database *database = NULL;
     char problem[STORE_ERROR_SIZE] = "";
@@ -103,7 +104,7 @@ static void run_with_each_failure(struct store_fixture *fixture, size_t count)
     assert_int_equal(
         store_backend_sqlite.open(&fixture->options, fixture->path, &database, problem),
         ERROR_NONE);
-    for (int at = 0; failed; at++) {
+    for (int at = 0; failed; at += step) {
         size_t ran;
         fill_batch(count);
         sqlite3_db_release_memory(database->handle.db); /* it needs pages again */
@@ -129,8 +130,9 @@ static void a_failed_allocation_leaves_nothing_of_what_was_refused(void **state)
     struct store_fixture *fixture = *state;
     fixture->options.turn_us = INT64_MAX / 2;
     store_fixture_close(fixture);
-    run_with_each_failure(fixture, 5);
-    run_with_each_failure(fixture, MOST);
+    run_with_failures(fixture, 5, 1);
+    run_with_failures(fixture, 12, 1);
+    run_with_failures(fixture, MOST, 11); /* more than wait at once */
     store_fixture_open(fixture);
 }
 
