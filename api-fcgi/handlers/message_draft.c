@@ -389,16 +389,28 @@ static const struct json *find_member(const struct draft *draft, enum member mem
     return json_member(drafts->defaults, fields[member].pointer + 1);
 }
 
-/* Returns the members that were not valid. */
+static size_t count_own(const struct draft *draft)
+{
+    size_t count = 0;
+    if (draft->object)
+        json_for_each (member, draft->object)
+            count++;
+    return count;
+}
+
+/* Returns the members that were not valid. Most messages have few: once all its own were found, no other is looked for. */
 static unsigned take_members(struct draft *draft, const char *place, const char *number_pointer)
 {
     struct http_exchange *exchange = draft->drafts->exchange;
     char whole[JSON_BODY_POINTER_SIZE];
     unsigned bad = 0;
+    size_t left = count_own(draft);
     for (enum member i = draft->drafts->has_placeholders ? VARIABLES : PHONE_NUMBER;
          i < MEMBER_COUNT; i++) {
         int errors = exchange->problem.error_count;
-        const struct json *value = find_member(draft, i);
+        bool may_be_there = left > 0 || draft->number || draft->drafts->defaults;
+        const struct json *value = may_be_there ? find_member(draft, i) : NULL;
+        left -= value && left > 0;
         bool lacks = !value && fields[i].required && !draft->is_defaults &&
                      !(draft->drafts->refused & 1U << i);
         if (!value && !lacks)

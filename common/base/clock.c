@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { DAY_SECONDS = 86400, DAY_MS = DAY_SECONDS * 1000 };
+enum { DAY_SECONDS = 86400 };
 
 static int64_t read_clock_us(clockid_t id)
 {
@@ -69,25 +69,42 @@ static char *put_date(char *text, int64_t day)
     return put_digits(text, 2, date.tm_mday);
 }
 
-void clock_format(int64_t wall_ms, char text[CLOCK_TEXT_SIZE])
+/* Writes "2026-01-31T23:59:59.", without a NUL. */
+static void put_second(char *text, int64_t second)
 {
-    int64_t day = wall_ms / DAY_MS;
-    int rest_ms = (int)(wall_ms % DAY_MS);
-    if (rest_ms < 0) {
+    int64_t day = second / DAY_SECONDS;
+    int rest = (int)(second % DAY_SECONDS);
+    if (rest < 0) {
         day--;
-        rest_ms += DAY_MS;
+        rest += DAY_SECONDS;
     }
-    int seconds = rest_ms / 1000;
     text = put_date(text, day);
     *text++ = 'T';
-    text = put_digits(text, 2, seconds / 3600);
+    text = put_digits(text, 2, rest / 3600);
     *text++ = ':';
-    text = put_digits(text, 2, seconds / 60 % 60);
+    text = put_digits(text, 2, rest / 60 % 60);
     *text++ = ':';
-    text = put_digits(text, 2, seconds % 60);
-    *text++ = '.';
-    text = put_digits(text, 3, rest_ms % 1000);
-    strcpy(text, "Z");
+    text = put_digits(text, 2, rest % 60);
+    *text = '.';
+}
+
+void clock_format(int64_t wall_ms, char text[CLOCK_TEXT_SIZE])
+{
+    /* Several times of a message, and of its log line, are of the same second. */
+    enum { SECOND_BYTES = 20 };
+    static _Thread_local char known_text[SECOND_BYTES];
+    static _Thread_local int64_t known = INT64_MIN;
+    int64_t second = wall_ms / 1000;
+    int rest_ms = (int)(wall_ms % 1000);
+    if (rest_ms < 0) {
+        second--;
+        rest_ms += 1000;
+    }
+    if (second != known)
+        put_second(known_text, second);
+    known = second;
+    memcpy(text, known_text, SECOND_BYTES);
+    strcpy(put_digits(text + SECOND_BYTES, 3, rest_ms), "Z");
 }
 
 /* Reads exactly `digits` digits within [low, high]. */

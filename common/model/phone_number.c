@@ -326,8 +326,10 @@ static bool read_digits(struct reader *reader)
 /* `digits` are the first of `count`. */
 static bool check_plan(const char *digits, size_t count, char reason[PHONE_NUMBER_REASON_SIZE])
 {
-    size_t code = trunk_zero_code(digits), other = code_of(digits, no_zero_codes);
-    if (phone_number_has_trunk_zero(digits))
+    bool may_have_zero = digits[2] == '0' || digits[3] == '0'; /* seldom: it saves the searches */
+    size_t code = may_have_zero ? trunk_zero_code(digits) : 0;
+    size_t other = may_have_zero ? code_of(digits, no_zero_codes) : 0;
+    if (code > 0 && digits[code] == '0')
         return refuse(reason,
                       "has a 0 after the country code +%.*s, which is dialled only inside the "
                       "country; leave it out",
@@ -336,6 +338,8 @@ static bool check_plan(const char *digits, size_t count, char reason[PHONE_NUMBE
         return refuse(reason, "has a 0 after the country code +%.*s, where no number begins with 0",
                       (int)other, digits);
     for (size_t i = 0; i < ARRAY_LENGTH(habits); i++) {
+        if (habits[i].code[0] != digits[0]) /* quickly */
+            continue;
         size_t length = strlen(habits[i].code), most = habits[i].most_digits;
         if (strncmp(digits, habits[i].code, length) == 0 && count > length + most &&
             strchr(habits[i].first, digits[length]))
@@ -345,6 +349,8 @@ static bool check_plan(const char *digits, size_t count, char reason[PHONE_NUMBE
                           count - length, habits[i].code, most, habits[i].habit);
     }
     for (size_t i = 0; i < ARRAY_LENGTH(lengths); i++) {
+        if (lengths[i].code[0] != digits[0])
+            continue;
         size_t length = strlen(lengths[i].code), most = lengths[i].most_digits;
         if (strncmp(digits, lengths[i].code, length) == 0 && count > length + most &&
             strncmp(digits + length, lengths[i].code, length) == 0)
