@@ -150,6 +150,8 @@ bool frame_value_id(const struct json *value, struct message_id *id)
     int count = 0;
     if (!p)
         return false;
+    if (message_id_parse(p, id)) /* as most do */
+        return true;
     p = skip_spaces(p);
     if (strncasecmp(p, urn, sizeof(urn) - 1) == 0)
         p += sizeof(urn) - 1;
