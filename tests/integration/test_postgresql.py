@@ -288,6 +288,32 @@ def test_clients_are_told_to_come_again_while_the_server_is_away_and_nothing_has
     phone.close()
 
 
+def test_what_a_claim_took_whose_commit_is_not_answered_in_time_is_sent_once(server, make_gateway):
+    url = server.make_database("doubt")
+    gateway = make_gateway(DATABASE_URL=url, STORE_TIMEOUT_MS=500, SWEEP_INTERVAL_SECONDS=1, API_WORKERS=2).start()
+    phone = WorkingPhone(gateway, name_phone())
+
+    def send_in(seconds):
+        return gateway.api.send(send_at=(datetime.now(timezone.utc) + timedelta(seconds=seconds)).isoformat())["message_id"]
+
+    first = send_in(1)  # after it all statements are prepared, so that those of a claim are sent with its COMMIT
+    gateway.api.wait_status(first, "sent")
+    message_id = send_in(2)
+    session = subprocess.Popen(["psql", "-X", "-q", url], stdin=subprocess.PIPE, text=True)
+    session.stdin.write("BEGIN; LOCK TABLE message_event IN SHARE MODE;\n")
+    session.stdin.flush()
+    try:  # what the claim writes, and its COMMIT, wait at the server
+        wait_for(lambda: "the database does not answer" in gateway.ws_broker.log(), "the broker to give up")
+    finally:  # the server goes on with both
+        session.communicate("COMMIT;\n", LIMIT_SECONDS)
+    gateway.api.wait_status(message_id, "sent")
+    events = [event["status"] for event in gateway.api.get(f"/api/sms/{message_id}/events").json()["events"]]
+    # On a machine that is slow to release it the server has given up the claim (lock_timeout), and there is nothing to return.
+    assert events in (["queued", "accepted", "queued", "accepted", "sent"], ["queued", "accepted", "sent"]), events
+    assert phone.ids() == [first, message_id]
+    phone.close()
+
+
 @pytest.mark.parametrize("url, words", [
     ("postgresql://postgres@/none?host={folder}", 'FATAL:  database'),
     ("postgresql://nobody@/postgres?host={folder}", 'FATAL:  role'),

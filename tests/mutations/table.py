@@ -97,7 +97,7 @@ MUTATIONS = [
     Mutation("claim-in-doubt-stays", STORE, "what a claim took whose outcome is known only later returns to the queue",
              "ws-broker/core/dispatch.c", "    return_if_claimed(broker, write, message);\n", "    (void)return_if_claimed;\n",
              (*unit("test_broker_dispatch", "what_a_claim_may_have_taken_is_returned_if_it_did"),
-              "integration/test_postgresql_standby.py::test_a_failover_under_load_loses_nothing_and_sends_nothing_twice")),
+              "integration/test_postgresql.py::test_what_a_claim_took_whose_commit_is_not_answered_in_time_is_sent_once")),
     Mutation("claim-in-doubt-of-another", STORE, "what another claim has taken is not returned for a claim that was not committed",
              "common/store/postgresql/database.c", "committed == database->batch + 1);\n    database->batch",
              "committed >= database->batch);\n    database->batch",
@@ -593,7 +593,7 @@ MUTATIONS = [
 
     # ---- broker ----
     Mutation("busy-for-nobody", BROKER, "a phone is not said to be busy because a claim looks for messages",
-             "ws-broker/core/eligibility.c", "session->claimed_slots > 0 && session->in_flight_count == 0", "session->claimed_slots < 0",
+             "ws-broker/core/eligibility.c", "session->claimed_slots > 0 && session->in_flight_count == 0", "session->claimed_slots > 0 && session->in_flight_count > 0",
              unit("test_broker_device_waits", "a_phone_for_which_a_claim_looks_is_not_busy")),
     Mutation("busy-for-ever", BROKER, "why a phone was given nothing is over when nothing waits",
              "ws-broker/core/device_waits.c", "    if (!(messages_wait || broker->device_waits.any)", "    if (!messages_wait",

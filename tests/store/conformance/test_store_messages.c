@@ -118,6 +118,21 @@ static void a_message_that_returns_is_the_next_however_long_the_queue_is(void **
     assert_consistent(fixture);
 }
 
+/* There is none in doubt here: the message may be another claim's, whose device has sent it. */
+static void what_only_a_claim_in_doubt_can_have_taken_is_not_returned(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id id = given_message(fixture, "+1234567890", "text");
+    given_claim(fixture, one_phone, 1);
+    struct store_write write = {.verb = STORE_RETURN_TO_QUEUE};
+    write.return_to_queue.ref = (struct message_ref){id, 1};
+    write.return_to_queue.if_committed = 1;
+    strcpy(write.return_to_queue.device_id, "phone-1");
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    assert_false(write.return_to_queue.changed);
+    assert_int_equal(stored_status(fixture, &id), MESSAGE_ACCEPTED);
+}
+
 static void a_message_that_moved_on_is_not_returned(void **state)
 {
     struct store_fixture *fixture = *state;
@@ -526,6 +541,7 @@ UNIT_TESTS(STORE_TEST(a_queued_message_is_read_back), STORE_TEST(a_missing_messa
            STORE_TEST(the_oldest_messages_are_claimed_first),
            STORE_TEST(a_message_returns_from_a_device_that_never_saw_it),
            STORE_TEST(a_message_that_returns_is_the_next_however_long_the_queue_is),
+           STORE_TEST(what_only_a_claim_in_doubt_can_have_taken_is_not_returned),
            STORE_TEST(a_message_that_moved_on_is_not_returned),
            STORE_TEST(every_report_does_what_the_table_says),
            STORE_TEST(a_report_from_another_device_changes_nothing),
