@@ -102,6 +102,16 @@ static int64_t queue_age_s(const struct store_statistics *statistics)
     return since_ms == 0 ? 0 : MAX(clock_wall_ms() - since_ms, 0) / 1000;
 }
 
+static void put_partitions(struct buffer *out, const struct store_server_health *server)
+{
+    int64_t now_ms = server->event_partitions > 0 ? clock_wall_ms() : 0;
+    put_number(out, METRIC_db_event_partitions, server->event_partitions);
+    put_number(out, METRIC_db_event_partition_oldest_seconds,
+               (now_ms - server->oldest_partition_ms) / 1000);
+    put_number(out, METRIC_db_event_partition_ahead_seconds,
+               (server->last_partition_ms - now_ms) / 1000);
+}
+
 /* Zeros with SQLite. */
 static void put_server(struct buffer *out, const struct store_server_health *server)
 {
@@ -112,6 +122,7 @@ static void put_server(struct buffer *out, const struct store_server_health *ser
     put_number(out, METRIC_db_standby_missing, server->standby_missing);
     put_number(out, METRIC_db_replication_lag_bytes, server->lag_bytes);
     put_number(out, METRIC_db_replication_lag_seconds, server->lag_ms / 1000);
+    put_partitions(out, server);
 }
 
 static void put_statistics(struct buffer *out, const struct store_statistics *statistics)

@@ -48,6 +48,8 @@ struct store_server_health {
     int64_t standbys;     /* that are connected */
     bool standby_missing; /* commits wait for one, and none that they could wait for is connected */
     int64_t lag_bytes, lag_ms; /* of the standby that is farthest behind */
+    /* Of the events of messages; wall, when the first one after those before all begins, and the last, which has no end. */
+    int64_t event_partitions, oldest_partition_ms, last_partition_ms;
 };
 
 struct store_statistics {

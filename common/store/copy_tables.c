@@ -13,13 +13,13 @@ const char copy_last_event_in_postgresql[] = "(SELECT " LAST_EVENT_ID
 /* Counts are those of the rows. Brokers and leases go with all others: a broker that did not end is ended by the next, which
    returns what it had offered. */
 #define IN_BOTH                                                                                    \
-    {"batch", "batch"}, {"message_event", "message_event"}, {"gateway_event", "gateway_event"},    \
-        {"incoming", "incoming"}, {"opt_out", "opt_out"}, {"broker", "broker"},                    \
-        {"lease", "lease"}, {"device", "device"}, {"superseded", "superseded"},                    \
-        {"device_group", "device_group"}, {"device_reading", "device_reading"},                    \
-        {"api_key", "api_key"}, {"pairing", "pairing"}, {"ticket", "ticket"},                      \
-        {"device_token", "device_token"}, {"polled_device", "polled_device"},                      \
-        {"token_use", "token_use"}, {"token_identity", "token_identity"}, {"webhook", "webhook"},  \
+    {"batch", "batch"}, {"gateway_event", "gateway_event"}, {"incoming", "incoming"},              \
+        {"opt_out", "opt_out"}, {"broker", "broker"}, {"lease", "lease"}, {"device", "device"},    \
+        {"superseded", "superseded"}, {"device_group", "device_group"},                            \
+        {"device_reading", "device_reading"}, {"api_key", "api_key"}, {"pairing", "pairing"},      \
+        {"ticket", "ticket"}, {"device_token", "device_token"},                                    \
+        {"polled_device", "polled_device"}, {"token_use", "token_use"},                            \
+        {"token_identity", "token_identity"}, {"webhook", "webhook"},                              \
         {"last_webhook_change", "last_webhook_change"}, {"webhook_delivery", "webhook_delivery"},  \
         {"accepted", "accepted"}, {"device_use", "device_use"}, {"sending", "sending"},            \
     {                                                                                              \
@@ -29,6 +29,7 @@ const char copy_last_event_in_postgresql[] = "(SELECT " LAST_EVENT_ID
 const struct copied_table copy_to_postgresql[] = {
     {"message", "message"},
     {"message_state", "(SELECT *, text <> '' AS has_text FROM message)"},
+    {"message_event", "message_event"},
     IN_BOTH,
     {"message_count", "(SELECT status, 0 AS part, count(*) AS count FROM message GROUP BY status)"},
     {"removed_event", "(SELECT only_row, removed AS id FROM last_event)"},
@@ -41,6 +42,9 @@ const struct copied_table copy_to_postgresql[] = {
 
 const struct copied_table copy_to_sqlite[] = {
     {"message", "message JOIN message_state USING (seq)"},
+    /* Those of messages that are gone stay until their partition is dropped. */
+    {"message_event",
+     "(SELECT * FROM message_event WHERE message_seq IN (SELECT seq FROM message)) AS kept"},
     IN_BOTH,
     {"message_count",
      "(SELECT s.status, count(m.seq) AS count FROM generate_series(0, 9) AS s (status)"

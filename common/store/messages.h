@@ -232,8 +232,8 @@ struct store_erase {
 
 /* Removes the texts, and the messages with their events, that finished that long ago; the texts of incoming SMS, and the
    incoming SMS, that were stored that long ago; the other events that are so old; the answers to requests that are older
-   than STORE_IDEMPOTENCY_KEPT_MS; and readings of devices older than STORE_READINGS_KEPT_MS. Nothing of them stays in the database; space is given back to the file system when much is
-   free. */
+   than STORE_IDEMPOTENCY_KEPT_MS; and readings of devices older than STORE_READINGS_KEPT_MS. Nothing of them stays in the
+   database, but for events in PostgreSQL, which no read finds, until their partition is dropped; much free space is given back. */
 struct store_purge {
     int64_t text_age_ms;     /* 0: no texts */
     int64_t message_age_ms;  /* 0: no messages */

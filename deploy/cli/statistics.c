@@ -46,6 +46,9 @@ static void write_server(struct json_writer *json, const struct store_server_hea
     json_put_bool(json, "standby_missing", server->standby_missing);
     json_put_integer(json, "replication_lag_bytes", server->lag_bytes);
     json_put_integer(json, "replication_lag_seconds", server->lag_ms / 1000);
+    json_put_integer(json, "event_partitions", server->event_partitions);
+    json_put_time(json, "event_partitions_from", server->oldest_partition_ms);
+    json_put_time(json, "event_partitions_until", server->last_partition_ms);
     json_end_object(json);
 }
 
@@ -58,6 +61,7 @@ static void print_server(const struct store_server_health *server)
            " seconds behind\n",
            "standbys", server->standbys, server->standby_missing ? ", but none to wait for" : "",
            server->lag_bytes, server->lag_ms / 1000);
+    printf("%-22s  %" PRId64 "\n", "partitions of events", server->event_partitions);
 }
 
 static void write_statistics(struct json_writer *json, const struct store_statistics *statistics)

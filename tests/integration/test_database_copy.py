@@ -69,7 +69,7 @@ def tables_of(path):
 
 
 def tables_in(url):
-    return [row[0] for row in query(url, "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p')"
+    return [row[0] for row in query(url, "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition"
                                          " AND relnamespace = current_schema()::regnamespace")]
 
 
@@ -83,6 +83,8 @@ def value_for(table, column, kind, row):
     }
     if column in special:
         return special[column]
+    if column == "message_seq":
+        column = "seq"  # of a message that is there
     if kind == "BLOB":
         return bytes((row * 17 + at) % 256 for at in range(32 if "hash" in column else 16))
     if kind == "TEXT":
@@ -146,6 +148,9 @@ def test_every_table_and_column_goes_there_and_back(tmp_path, url, server, progr
     assert last == (value_for("last_event", "id", "INTEGER", 0), "t")
     assert query(url, "SELECT nextval(pg_get_serial_sequence('webhook', 'seq')) > max(seq) FROM webhook") == [("t",)]
 
+    # An event of a message that retention has removed waits for its partition to be dropped.
+    query(url, "INSERT INTO message_event (id, message_seq, number, status, attempt, at_ms) VALUES"
+               " (1, (extract(epoch FROM now()) * 1000)::bigint << 20, 2, 5, 1, 0)")
     back = copied(tmp_path, url, "sqlite:b.db", program=program)
     assert {table["name"] for table in back["tables"]} == set(tables_of(tmp_path / "b.db")) - NEVER_COPIED["sqlite"]
     assert content(tmp_path / "b.db") == before and schema(tmp_path / "b.db") == made

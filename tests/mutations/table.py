@@ -128,6 +128,17 @@ MUTATIONS = [
              "now_ms - mark->checked_ms < 100 * CLAIM_MARK_MS;",
              unit("test_postgresql_writers", "claims_begin_where_the_last_one_began_and_now_and_then_at_the_oldest")),
 
+    Mutation("partition-in-use", STORE, "a partition of events stays while many messages of its time are there",
+             "common/store/postgresql/partitions.c", "MOST_LEFT = 1000,", "MOST_LEFT = 2000,",
+             unit("test_postgresql_partitions", "a_partition_stays_while_many_messages_of_its_time_are_there")),
+    Mutation("partition-survivors", STORE, "the messages that are left of a partition's time keep their events when it is dropped",
+             "common/store/postgresql/partitions.c", "#define END_CHANGE \"INSERT INTO message_event SELECT * FROM kept;",
+             "#define END_CHANGE \"INSERT INTO message_event SELECT * FROM kept LIMIT 0;",
+             unit("test_postgresql_partitions", "a_partition_is_dropped_when_its_messages_are_gone_and_nothing_else_is")),
+    Mutation("partition-lock", STORE, "one process at a time makes and drops partitions",
+             "common/store/postgresql/partitions.c", "IF NOT pg_try_advisory_xact_lock(\" LOCK", "IF 0 = (\" LOCK",
+             unit("test_postgresql_partitions", "one_process_at_a_time_changes_them")),
+
     # ---- polled devices ----
     Mutation("polled-registration", STORE, "a new registration of a phone is listed nothing of the one before",
              "common/store/verbs/polled.c", "    if (!message_id_equal(&row->journal, &state->poll->holder.journal))\n",
@@ -437,7 +448,7 @@ MUTATIONS = [
               *unit("test_sqlite_file", "no_id_of_an_event_is_given_twice_after_a_restore"),
               "integration/test_postgresql_restore.py::test_what_was_sent_after_the_dump_is_not_sent_again")),
     Mutation("purged-events-are-told", STORE, "a follower can tell that retention removed events which it has not seen",
-             "common/store/verbs/retention.c", "    *newest = MAX(*newest, id);\n", "    *newest = MIN(*newest, id);\n",
+             "common/store/verbs/retention.c", "error == ERROR_NONE && newest_event > 0\n", "error == ERROR_NONE && newest_event < 0\n",
              unit("test_store_events", "no_id_is_given_twice_and_the_range_tells_what_was_removed")),
     Mutation("page-of-no-match", STORE, "a filter that matches nothing looks at a bounded number of events",
              "common/store/sql/event_queries.c", "    *end = MIN(*end, last);\n", "    *end = MAX(*end, last);\n",

@@ -76,15 +76,6 @@ static enum error insert_for_broker(struct store_database *database, enum event_
     return error;
 }
 
-static enum error find_newest_of(struct store_database *database, const struct message_row *row,
-                                 int64_t *id)
-{
-    struct memory_message key = {.row.seq = row->seq};
-    const struct memory_message *message = table_find(&database->tables->messages, &key);
-    *id = message && message->newest_event ? message->newest_event->id : 0;
-    return ERROR_NONE;
-}
-
 static enum error remove_old(struct store_database *database, int64_t before_ms, int64_t limit,
                              int64_t *count, int64_t *last_id)
 {
@@ -128,7 +119,6 @@ static enum error note_removed(struct store_database *database, int64_t id)
 const struct event_rows memory_event_rows = {
     .insert = insert,
     .insert_for_broker = insert_for_broker,
-    .find_newest_of = find_newest_of,
     .remove_old = remove_old,
     .skip_ids = skip_ids,
     .note_removed = note_removed,

@@ -208,6 +208,20 @@ static enum error remove_message(struct store_database *database, const struct m
                                : error;
 }
 
+static enum error purge(struct store_database *database, const struct message_row rows[],
+                        size_t count, int64_t *newest_event)
+{
+    enum error error = ERROR_NONE;
+    *newest_event = 0;
+    for (size_t i = 0; i < count && error == ERROR_NONE; i++) {
+        const struct memory_message *message = find_current(database, rows[i].seq);
+        if (message && message->newest_event)
+            *newest_event = MAX(*newest_event, message->newest_event->id);
+        error = remove_message(database, &rows[i]);
+    }
+    return error;
+}
+
 enum error memory_read_content(struct store_database *database, const struct message_row *row,
                                struct message *message)
 {
@@ -441,6 +455,7 @@ const struct message_rows memory_message_rows = {
     .request_cancel = request_cancel,
     .set_confirmed = set_confirmed,
     .remove = remove_message,
+    .purge = purge,
     .read_content = memory_read_content,
     .set_resent = set_resent,
     .list_due = memory_list_due,

@@ -92,15 +92,16 @@ static bool check_empty(struct copy_end *end)
                                 table);
 }
 
-/* An index that is made at once is smaller, and sooner there. */
+/* An index that is made at once is smaller, and sooner there. That of a table is that of its partitions. */
 static bool drop_indexes(struct copy_end *end)
 {
     char sql[COPY_SQL_SIZE] = "";
-    end->indexes = query(end,
-                         "SELECT pg_get_indexdef(i.indexrelid), c.relname FROM pg_index i"
-                         " JOIN pg_class c ON c.oid = i.indexrelid"
-                         " WHERE c.relnamespace = current_schema()::regnamespace AND NOT EXISTS"
-                         " (SELECT 1 FROM pg_constraint k WHERE k.conindid = i.indexrelid)");
+    end->indexes = query(end, "SELECT replace(pg_get_indexdef(i.indexrelid), ' ON ONLY ', ' ON '), "
+                              "c.relname FROM pg_index i"
+                              " JOIN pg_class c ON c.oid = i.indexrelid"
+                              " WHERE c.relnamespace = current_schema()::regnamespace"
+                              " AND NOT c.relispartition AND NOT EXISTS"
+                              " (SELECT 1 FROM pg_constraint k WHERE k.conindid = i.indexrelid)");
     for (int i = 0; end->indexes && i < PQntuples(end->indexes); i++)
         snprintf(sql + strlen(sql), sizeof(sql) - strlen(sql), "DROP INDEX \"%s\";",
                  PQgetvalue(end->indexes, i, 1));
@@ -247,11 +248,26 @@ static void add_word(struct buffer *piece, int32_t number)
     buffer_append(piece, &bytes, sizeof(bytes));
 }
 
-/* Frozen: vacuum finds nothing to do, and no row is read twice to find out that its transaction was committed. */
+/* Frozen: vacuum finds nothing to do, and no row is read twice to find out that its transaction was committed. The server does not
+   do that with partitions. */
+static bool may_freeze(struct copy_end *end, const char *table, bool *freeze)
+{
+    char sql[COPY_NAME_SIZE + 96];
+    int64_t is_whole = 0;
+    snprintf(sql, sizeof(sql),
+             "SELECT (relkind = 'r')::integer FROM pg_class WHERE oid = '\"%s\"'::regclass", table);
+    bool good = read_number(end, sql, &is_whole);
+    *freeze = is_whole;
+    return good;
+}
+
 static bool begin_write(struct copy_end *end, const char *table, const struct copy_columns *columns)
 {
     static const char signature[] = "PGCOPY\n\377\r\n"; /* and its NUL */
     char sql[COPY_SQL_SIZE] = "SELECT ", quoted[COPY_NAME_SIZE + 16];
+    bool freeze;
+    if (!may_freeze(end, table, &freeze))
+        return false;
     snprintf(quoted, sizeof(quoted), "TRUNCATE \"%s\"", table);
     copy_add_names(sql, columns);
     snprintf(sql + strlen(sql), COPY_SQL_SIZE - strlen(sql), " FROM \"%s\" LIMIT 0", table);
@@ -261,8 +277,8 @@ static bool begin_write(struct copy_end *end, const char *table, const struct co
     PQclear(result);
     snprintf(sql, sizeof(sql), "COPY \"%s\" (", table);
     copy_add_names(sql, columns);
-    snprintf(sql + strlen(sql), COPY_SQL_SIZE - strlen(sql),
-             ") FROM STDIN (FORMAT binary, FREEZE)");
+    snprintf(sql + strlen(sql), COPY_SQL_SIZE - strlen(sql), ") FROM STDIN (FORMAT binary%s)",
+             freeze ? ", FREEZE" : "");
     end->columns = *columns;
     buffer_clear(&end->piece);
     buffer_append(&end->piece, signature, sizeof(signature));

@@ -8,6 +8,7 @@
 #include "common/store/postgresql/durability.h"
 #include "common/store/postgresql/guard.h"
 #include "common/store/postgresql/own_rows.h"
+#include "common/store/postgresql/partition_keeper.h"
 #include "common/store/postgresql/pooler.h"
 #include "common/store/postgresql/preload.h"
 #include "common/store/postgresql/role_lock.h"
@@ -152,6 +153,7 @@ void database_free(struct store_database *database)
 {
     struct handle *handle = &database->handle;
     bell_free(database->bell);
+    partition_keeper_free(database->partitions);
     if (handle->connection.pg && database->writer_id != 0) {
         handle_clear_failure(handle);
         struct statement *delete = statement_get(handle, DELETE_WRITER);
@@ -189,7 +191,9 @@ static bool open_writer(struct store_database *database, char problem[STORE_ERRO
     snprintf(problem, STORE_ERROR_SIZE, "it does not take the gateway's statements");
     return connection_begin_pipeline(connection) && writer_row_add(database) &&
            (database->bell = bell_new(database->url, database->options, database->writer_id,
-                                      &database->newest));
+                                      &database->newest)) &&
+           (database->partitions = partition_keeper_new(database->url, database->options,
+                                                        &database->newest));
 }
 
 static bool listen_to_nodes(struct store_database *database,
@@ -489,14 +493,18 @@ static void note_unknown(struct store_database *database, struct store_write *co
         writes[i]->transaction = transaction;
 }
 
-/* What other nodes are to look at. */
-static void note_topics(struct store_database *database, struct store_write *const writes[],
-                        size_t count)
+/* What is to be done once the callers know: for other nodes to look at, and partitions. */
+static void note_what_follows(struct store_database *database, struct store_write *const writes[],
+                              size_t count)
 {
     database->topics = database->transaction.has_returned ? STORE_TOPIC_MESSAGES : 0;
     for (size_t i = 0; i < count; i++) {
         if (writes[i]->result == ERROR_NONE)
             database->topics |= store_write_topics(writes[i]);
+        if (writes[i]->result == ERROR_NONE && writes[i]->verb == STORE_PURGE) {
+            database->has_purged = database->options->role; /* else it is a tool's, of any age */
+            database->message_age_ms = writes[i]->purge.message_age_ms;
+        }
     }
 }
 
@@ -534,7 +542,7 @@ static enum error run_batch(struct store_database *database, struct store_write 
         database->batch += !is_empty(database);
         claim_mark_committed(&database->claim_mark, database->transaction.has_returned);
         transaction_committed(&database->transaction);
-        note_topics(database, writes, count);
+        note_what_follows(database, writes, count);
     }
     if (error == ERROR_OUTCOME_UNKNOWN)
         note_unknown(database, writes, count);
@@ -545,7 +553,10 @@ static void finish_batch(struct store_database *database)
 {
     if (database->topics)
         bell_ring(database->bell, database->topics);
+    if (database->has_purged)
+        partition_keeper_wake(database->partitions, database->message_age_ms);
     database->topics = 0;
+    database->has_purged = false;
 }
 
 static const struct store_transition *transitions(const struct store_database *database,

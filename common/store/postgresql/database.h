@@ -35,7 +35,10 @@ struct store_database {
     struct connection role; /* has the lock of options.role */
     atomic_int fault;       /* enum error: why the writer could not connect again; store_fault */
     struct bell *bell;
-    unsigned topics;     /* of the last batch, for the bell */
+    struct partition_keeper *partitions;
+    unsigned topics; /* of the last batch, for the bell */
+    bool has_purged; /* the last batch, messages as old as that: */
+    int64_t message_age_ms;
     int64_t faults;      /* of durability.h, when they were last read; -1: not yet */
     bool has_no_standby; /* that it needs */
 

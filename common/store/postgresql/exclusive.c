@@ -53,6 +53,7 @@ bool exclusive_list_tables(struct exclusive *database, struct copy_columns *name
 {
     PGresult *result = exclusive_query(database,
                                        "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p')"
+                                       " AND NOT relispartition"
                                        " AND relnamespace = current_schema()::regnamespace"
                                        " ORDER BY relname");
     names->count = 0;

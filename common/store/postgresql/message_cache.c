@@ -146,6 +146,13 @@ static enum error remove_message(struct store_database *database, const struct m
     return sql_message_rows.remove(database, row);
 }
 
+static enum error purge(struct store_database *database, const struct message_row rows[],
+                        size_t count, int64_t *newest_event)
+{
+    message_cache_clear(&database->messages);
+    return purge_rows(database, rows, count, newest_event);
+}
+
 static enum error correct_future(struct store_database *database, int64_t latest_ms, int64_t now_ms)
 {
     message_cache_clear(&database->messages);
@@ -163,6 +170,7 @@ struct message_rows message_cache_rows(void)
     rows.request_cancel = request_cancel;
     rows.set_confirmed = set_confirmed;
     rows.remove = remove_message;
+    rows.purge = purge;
     rows.correct_future = correct_future;
     return rows;
 }

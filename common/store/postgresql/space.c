@@ -21,6 +21,9 @@ void handle_read_space(struct handle *handle, struct store_statistics *statistic
             .standby_missing = statement_integer(select, FIELD_STANDBY_MISSING),
             .lag_bytes = statement_integer(select, FIELD_LAG_BYTES),
             .lag_ms = statement_integer(select, FIELD_LAG_MS),
+            .event_partitions = statement_integer(select, FIELD_PARTITIONS),
+            .oldest_partition_ms = statement_integer(select, FIELD_OLDEST_PARTITION_MS),
+            .last_partition_ms = statement_integer(select, FIELD_LAST_PARTITION_MS),
         };
     }
     statement_reset(select);

@@ -1,5 +1,6 @@
 #include "common/store/postgresql/statement_plan.h"
 
+#include "common/store/postgresql/partitions.h"
 #include "common/store/postgresql/server_clock.h"
 
 #include <assert.h>

@@ -6,19 +6,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum error queries_read_event_range(struct store_database_reader *reader, int64_t *oldest,
-                                    int64_t *newest)
+/* The ids of the last event, and of the last that retention has removed. */
+static enum error read_range(struct store_database_reader *reader, int64_t *newest,
+                             int64_t *removed)
 {
     bool row;
-    *oldest = *newest = 0;
-    reader_begin(reader);
     struct statement *select = statement_get(&reader->handle, READ_EVENT_RANGE);
     enum error error = statement_step(&reader->handle, select, &row);
     if (error == ERROR_NONE && row) {
         *newest = statement_integer(select, FIELD_EVENT_ID);
-        *oldest = statement_integer(select, FIELD_REMOVED) + 1;
+        *removed = statement_integer(select, FIELD_REMOVED);
     }
     statement_reset(select);
+    return error;
+}
+
+enum error queries_read_event_range(struct store_database_reader *reader, int64_t *oldest,
+                                    int64_t *newest)
+{
+    int64_t removed = 0;
+    *newest = 0;
+    reader_begin(reader);
+    enum error error = read_range(reader, newest, &removed);
+    *oldest = removed + 1;
     reader_end(reader);
     return error;
 }
@@ -164,13 +174,13 @@ static enum error bound(struct store_database_reader *reader, enum statement_id 
     return error;
 }
 
-/* Up to which id a page looks. */
+/* Up to which id a page looks. Below `removed` there may be events whose messages are gone. */
 static enum error find_end(struct store_database_reader *reader,
-                           const struct store_event_query *query, int64_t *end)
+                           const struct store_event_query *query, int64_t removed, int64_t *end)
 {
     bool of_one = !message_id_equal(&query->message_id, &none);
     enum error error = ERROR_NONE;
-    if (of_one || !store_event_query_has_filter(query))
+    if (of_one || (!store_event_query_has_filter(query) && query->after >= removed))
         return ERROR_NONE;
     if (types_of(query) & EVENT_MESSAGE_BITS)
         error = bound(reader, FIND_MESSAGE_EVENT_AT, query->after, end);
@@ -242,13 +252,12 @@ static enum error read_page(struct store_database_reader *reader,
 enum error queries_list_events(struct store_database_reader *reader,
                                const struct store_event_query *query, struct store_event_page *page)
 {
-    int64_t newest = 0;
+    int64_t newest = 0, removed = 0;
     reader_begin(reader);
-    enum error error = statement_read_integer(
-        &reader->handle, statement_get(&reader->handle, READ_EVENT_RANGE), &newest);
+    enum error error = read_range(reader, &newest, &removed);
     if (error == ERROR_NONE && newest > query->after) {
         int64_t end = newest;
-        error = find_end(reader, query, &end);
+        error = find_end(reader, query, removed, &end);
         if (error == ERROR_NONE)
             error = read_page(reader, query, end, page);
         page->more = error == ERROR_NONE && page->last < newest;

@@ -26,15 +26,6 @@ static enum error insert(struct store_database *database, const struct event_row
     return run(database, insert);
 }
 
-static enum error find_newest_of(struct store_database *database, const struct message_row *row,
-                                 int64_t *id)
-{
-    struct statement *select = get(database, FIND_NEWEST_EVENT);
-    statement_bind_integer(select, FIELD_SEQ, row->seq);
-    *id = 0;
-    return statement_read_integer(&database->handle, select, id);
-}
-
 static enum error remove_old(struct store_database *database, int64_t before_ms, int64_t limit,
                              int64_t *count, int64_t *last_id)
 {
@@ -67,7 +58,6 @@ static enum error note_removed(struct store_database *database, int64_t id)
 const struct event_rows sql_event_rows = {
     .insert = insert,
     .insert_for_broker = event_rows_insert_for_broker,
-    .find_newest_of = find_newest_of,
     .remove_old = remove_old,
     .skip_ids = event_rows_skip_ids,
     .note_removed = note_removed,

@@ -421,6 +421,7 @@ const struct message_rows sql_message_rows = {
     .request_cancel = request_cancel,
     .set_confirmed = set_confirmed,
     .remove = remove_message,
+    .purge = purge_rows,
     .read_content = read_content,
     .set_resent = set_resent,
     .list_due = queue_rows_list_due,

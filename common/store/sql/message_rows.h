@@ -34,6 +34,10 @@ enum error insert_rows_one(struct store_database *database, const struct message
 enum error insert_rows_many(struct store_database *database, const struct message messages[],
                             const struct message_place places[], size_t count);
 
+/* purge_rows.c of the backend. See struct message_rows. */
+enum error purge_rows(struct store_database *database, const struct message_row rows[],
+                      size_t count, int64_t *newest_event);
+
 /* queue_rows.c: what waits to be sent. See struct message_rows. */
 enum error queue_rows_read_due(struct store_database *database, struct statement *select,
                                size_t limit, struct due_message due[], size_t *count);

@@ -3,12 +3,9 @@
 
 static const struct message_id no_batch;
 
-static enum error remove_message(struct store_transaction *transaction,
-                                 const struct message_row *row)
+/* It is gone from its table. */
+static enum error note_removed(struct store_transaction *transaction, const struct message_row *row)
 {
-    enum error error = transaction->rows->messages->remove(transaction->database, row);
-    if (error != ERROR_NONE)
-        return error;
     transaction->tally.count_delta[row->status]--;
     return message_id_equal(&row->batch_id, &no_batch)
                ? ERROR_NONE
@@ -26,19 +23,10 @@ enum error verb_erase(struct store_transaction *transaction, struct store_write 
     if (!found)
         return ERROR_MESSAGE_NOT_FOUND;
     write->erase.erased = row.status >= MESSAGE_SENT;
-    return write->erase.erased ? remove_message(transaction, &row) : ERROR_NONE;
-}
-
-/* Also what the event of a message told is gone: *newest is the highest id. */
-static enum error purge_message(struct store_transaction *transaction,
-                                const struct message_row *row, int64_t *newest)
-{
-    int64_t id;
-    enum error error = transaction->rows->events->find_newest_of(transaction->database, row, &id);
-    if (error != ERROR_NONE)
-        return error;
-    *newest = MAX(*newest, id);
-    return remove_message(transaction, row);
+    if (!write->erase.erased)
+        return ERROR_NONE;
+    error = transaction->rows->messages->remove(transaction->database, &row);
+    return error == ERROR_NONE ? note_removed(transaction, &row) : error;
 }
 
 static enum error purge_messages(struct store_transaction *transaction, struct store_purge *purge)
@@ -50,8 +38,11 @@ static enum error purge_messages(struct store_transaction *transaction, struct s
         return ERROR_INTERNAL;
     enum error error = transaction->rows->messages->list_finished(
         transaction->database, transaction->now_ms - purge->message_age_ms, limit, rows, &count);
+    if (error == ERROR_NONE && count > 0)
+        error = transaction->rows->messages->purge(transaction->database, rows, count,
+                                                   &newest_event);
     for (size_t i = 0; error == ERROR_NONE && i < count; i++)
-        error = purge_message(transaction, &rows[i], &newest_event);
+        error = note_removed(transaction, &rows[i]);
     purge->messages = (int64_t)count;
     return error == ERROR_NONE && newest_event > 0
                ? transaction->rows->events->note_removed(transaction->database, newest_event)

@@ -98,6 +98,10 @@ struct message_rows {
     enum error (*set_confirmed)(struct store_database *database, const struct message_row *row);
     enum error (*remove)(struct store_database *database,
                          const struct message_row *row); /* and its events */
+    /* What retention removes, with its events: these at once, or later when no read finds them. *newest_event: the highest id of
+       theirs, or 0. */
+    enum error (*purge)(struct store_database *database, const struct message_row rows[],
+                        size_t count, int64_t *newest_event);
 
     /* The number, text (owned), encoding, segments, options and resent_as; and maybe the id. */
     enum error (*read_content)(struct store_database *database, const struct message_row *row,
@@ -189,9 +193,6 @@ struct event_rows {
     enum error (*insert_for_broker)(struct store_database *database, enum event_type type,
                                     const struct message_id *broker, int64_t now_ms,
                                     int64_t *count);
-    /* The id of a message's newest event; 0: it has none but that it was queued. */
-    enum error (*find_newest_of)(struct store_database *database, const struct message_row *row,
-                                 int64_t *id);
     /* Removes those of before then among the first `limit`; *count of them, and the id of the last, or 0. */
     enum error (*remove_old)(struct store_database *database, int64_t before_ms, int64_t limit,
                              int64_t *count, int64_t *last_id);

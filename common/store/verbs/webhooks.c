@@ -183,6 +183,13 @@ static enum error is_for_another(struct store_transaction *transaction,
     return error;
 }
 
+/* Retention has removed its message. */
+static bool is_removed(const struct webhook_delivery *event)
+{
+    static const struct message_id none;
+    return event->event_type < MESSAGE_STATUS_COUNT && message_id_equal(&event->message_id, &none);
+}
+
 static enum error redeliver_one(struct store_transaction *transaction, struct webhook *webhook,
                                 int64_t event_id)
 {
@@ -194,7 +201,7 @@ static enum error redeliver_one(struct store_transaction *transaction, struct we
         error = is_for_another(transaction, webhook, &event, &for_another);
     if (error != ERROR_NONE)
         return error;
-    if (!found || event.event_id != event_id || for_another)
+    if (!found || event.event_id != event_id || is_removed(&event) || for_another)
         return ERROR_EVENT_NOT_FOUND;
     error = rows->find_delivery(transaction->database, webhook->id, event_id, &row, &has_row);
     if (error != ERROR_NONE)

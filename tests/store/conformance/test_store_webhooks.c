@@ -463,6 +463,19 @@ static void one_event_is_delivered_once_more(void **state)
     redelivered(fixture, "wh_none", event, 0, ERROR_WEBHOOK_NOT_FOUND);
 }
 
+static void an_event_of_a_removed_message_is_not_found(void **state)
+{
+    struct store_fixture *fixture = *state;
+    given_webhook(fixture, "wh_one");
+    given_message_in(fixture, MESSAGE_DELIVERED);
+    int64_t event = newest_event(fixture);
+    given_message_in(fixture, MESSAGE_ACCEPTED);
+    store_fixture_pass_ms(3 * (int64_t)DAY_MS);
+    assert_int_equal(given_purge(fixture, 0, 2, 10).purge.messages, 1);
+    redelivered(fixture, "wh_one", event, 0, ERROR_EVENT_NOT_FOUND);
+    redelivered(fixture, "wh_one", event + 1, 0, ERROR_NONE);
+}
+
 /* What was sent before somebody asked for the event, and is noted after that, is not what was asked for. */
 static void what_was_sent_before_does_not_count_as_asked_for(void **state)
 {
@@ -559,6 +572,7 @@ UNIT_TESTS(STORE_TEST(a_webhook_is_kept_as_it_was_created),
            STORE_TEST(a_new_webhook_begins_with_the_next_event),
            STORE_TEST(a_test_is_for_one_webhook), STORE_TEST(a_disabled_webhook_is_an_event),
            STORE_TEST(one_event_is_delivered_once_more),
+           STORE_TEST(an_event_of_a_removed_message_is_not_found),
            STORE_TEST(what_was_sent_before_does_not_count_as_asked_for),
            STORE_TEST(all_events_since_a_time_are_delivered_once_more),
            STORE_TEST(texts_are_not_sent_elsewhere_without_the_scope),

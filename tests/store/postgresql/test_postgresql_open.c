@@ -1,4 +1,5 @@
 /* Opening a PostgreSQL database: what is refused, with a sentence that says what to do; and every statement. */
+#include "common/store/postgresql/partitions.h"
 #include "common/store/postgresql/server_clock.h"
 #include "tests/store/postgresql_fixture.h"
 #include "tests/store/store_fixture.h"

@@ -1,5 +1,6 @@
 /* Several stores that write at once. */
 #include "common/store/postgresql/claim_mark.h"
+#include "common/store/postgresql/partitions.h"
 #include "common/store/postgresql/server_clock.h"
 #include "tests/store/postgresql_fixture.h"
 #include "tests/store/store_fixture.h"

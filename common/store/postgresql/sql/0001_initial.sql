@@ -125,8 +125,10 @@ CREATE UNIQUE INDEX batch_by_external_id ON batch (external_id) WHERE external_i
 -- event appears behind one that they have read.
 CREATE SEQUENCE event_id;
 
+-- Its partitions are of the times in which their messages were created (partitions.h): a key of both would be needed to have
+-- the server see to it that no id is there twice.
 CREATE TABLE message_event (
-    id            bigint   PRIMARY KEY DEFAULT nextval('event_id'),
+    id            bigint   NOT NULL DEFAULT nextval('event_id'),
     message_seq   bigint   NOT NULL,
     number        integer  NOT NULL, -- 2, 3, ... within the message
     status        smallint NOT NULL CHECK (status BETWEEN 0 AND 9),
@@ -136,9 +138,22 @@ CREATE TABLE message_event (
     error_message text,
     at_ms         bigint   NOT NULL,
     reason        smallint NOT NULL DEFAULT 0
-);
+) PARTITION BY RANGE (message_seq);
 
+CREATE INDEX message_event_by_id ON message_event (id);
 CREATE UNIQUE INDEX message_event_by_message ON message_event (message_seq, number);
+
+DO $$
+DECLARE
+    today timestamp := date_trunc('day', clock_timestamp() AT TIME ZONE 'UTC');
+    first bigint := (extract(epoch FROM today) * 1000)::bigint << 20;
+    last  bigint := (extract(epoch FROM today + interval '8 days') * 1000)::bigint << 20;
+BEGIN
+    EXECUTE format('CREATE TABLE message_event_first PARTITION OF message_event FOR VALUES FROM (MINVALUE) TO (%s)', first);
+    EXECUTE format('CREATE TABLE message_event_%s PARTITION OF message_event FOR VALUES FROM (%s) TO (%s)',
+                   to_char(today, 'YYYYMMDD'), first, last);
+    EXECUTE format('CREATE TABLE message_event_last PARTITION OF message_event FOR VALUES FROM (%s) TO (MAXVALUE)', last);
+END $$;
 
 CREATE TABLE gateway_event (
     id        bigint   PRIMARY KEY DEFAULT nextval('event_id'),
@@ -161,7 +176,7 @@ BEGIN
     RAISE EXCEPTION 'events are append-only' USING ERRCODE = 'restrict_violation';
 END $$;
 CREATE TRIGGER message_event_is_never_changed BEFORE UPDATE ON message_event
-    FOR EACH STATEMENT EXECUTE FUNCTION events_are_append_only();
+    FOR EACH ROW EXECUTE FUNCTION events_are_append_only();
 CREATE TRIGGER gateway_event_is_never_changed BEFORE UPDATE ON gateway_event
     FOR EACH STATEMENT EXECUTE FUNCTION events_are_append_only();
 
