@@ -414,6 +414,16 @@ def test_each_container_has_the_secrets_it_needs_and_no_other(tmp_path):
         "/etc/sms-gateway/tls/server.crt", "/etc/sms-gateway/tls/ca.crt"}
 
 
+def test_the_containers_of_a_node_are_of_one_image_and_those_with_messages_reach_the_server():
+    base, node = (yaml.safe_load((ROOT / "deploy/container" / name).read_text())["services"]
+                  for name in ("compose.yaml", "compose-postgresql.yaml"))
+    assert set(node) == set(base) and {service["image"] for service in node.values()} == {"sms-gateway-postgresql"}
+    with_messages = {name for name, service in base.items() if any(volume.startswith("data:") for volume in service["volumes"])}
+    assert {name for name, service in node.items() if "DATABASE_URL" in service.get("environment", {})} == with_messages
+    assert {name for name, service in node.items() if service.get("network_mode") == "bridge"} == with_messages
+    assert all(node[name]["build"]["args"] == {"POSTGRESQL": "yes"} for name in node if "build" in base[name])
+
+
 def test_keys_that_were_beside_the_certificates_move_to_their_own_folders(tmp_path):
     script = ROOT / "deploy/lan-certificate.sh"
     options = ["--folder", "tls", "--settings", "/dev/null"]
