@@ -101,7 +101,7 @@ def _program(name, *arguments):
 
 
 def bare_libpq(url, way, count, seconds):
-    """Rows per second without a gateway: unnest and copy write so many a commit, lookup reads with so many connections."""
+    """Rows per second without a gateway: unnest, copy and copy-messages write so many a commit, lookup reads with so many connections."""
     return _program("bench-libpq", url, way, count, seconds)["rows_per_second"]
 
 
@@ -132,6 +132,7 @@ def pg_rows(bench):
             one_bare = bare_libpq(url, "unnest", 1, seconds)
             store = store_alone(url, "enqueue", 64, seconds)
             sqlite = store_alone(f"sqlite:{bench.new_folder()}/store.db", "enqueue", 64, seconds)["per_second"]
+            copied = bare_libpq(url, "copy-messages", 64, seconds)
             one = store_alone(server.new_database(), "enqueue", 1, seconds)["per_second"]
             node = Node(bench, server.new_database()).start()
             before = server.cpu_seconds()
@@ -143,6 +144,7 @@ def pg_rows(bench):
             rate, post = store["per_second"], load["answers_per_second"]
             figures.add("libpq, 64 rows a commit by unnest", "/s", unnest, conditions="plain table, 1 connection, fsync")
             figures.add("libpq, 64 rows a commit by COPY", "/s", copy, conditions="the same")
+            figures.add("libpq, 64 messages a commit by COPY into the gateway's tables", "/s", copied, conditions="1 connection, nothing else")
             figures.add("libpq, one row a commit", "/s", one_bare, conditions="the same")
             figures.add("rows through the store on PostgreSQL", "/s", rate, conditions="64 callers, no HTTP")
             figures.add("… share of libpq by unnest", "x", rate / unnest, target=0.50, digits=2)

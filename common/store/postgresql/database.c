@@ -82,6 +82,8 @@ static enum error begin_epoch(struct store_database *database, int64_t *committe
         (void)!server_origin_note_lost(handle);
         error = ERROR_DATABASE_REPLACED;
     }
+    if (error == ERROR_NONE)
+        error = record_types_read(database);
     if (error == ERROR_NONE && handle->connection.is_warned)
         error = ERROR_DATABASE_UNREACHABLE;
     snprintf(problem, STORE_ERROR_SIZE, "%s",
@@ -165,8 +167,7 @@ void database_free(struct store_database *database)
     connection_close(&database->role);
     transaction_fini(&database->transaction);
     message_cache_fini(&database->messages);
-    for (size_t i = 0; i < ARRAY_LENGTH(database->arrays); i++)
-        buffer_fini(&database->arrays[i]);
+    change_rows_fini(database);
     free(database->url);
     free(database);
 }
@@ -190,6 +191,7 @@ static bool open_writer(struct store_database *database, char problem[STORE_ERRO
         return false;
     snprintf(problem, STORE_ERROR_SIZE, "it does not take the gateway's statements");
     return connection_begin_pipeline(connection) && writer_row_add(database) &&
+           record_types_read(database) == ERROR_NONE &&
            (database->bell = bell_new(database->url, database->options, database->writer_id,
                                       &database->newest)) &&
            (database->partitions = partition_keeper_new(database->url, database->options,
@@ -213,10 +215,12 @@ struct store_database *database_new(const struct store_options *options)
     database->handle.connection.timeout_ms = (int)options->timeout_ms;
     database->handle.connection.newest = database->role.newest = &database->newest;
     database->handle.connection.leads = true;
+    change_rows_init(database);
     database->role.timeout_ms = (int)options->timeout_ms;
     database->message_rows = message_cache_rows();
     database->rows = sql_store_rows;
     database->rows.messages = &database->message_rows;
+    open_admission_use(database);
     transaction_init(&database->transaction, database, &database->rows, options);
     return database;
 }
@@ -260,17 +264,19 @@ static enum error run(struct store_database *database, enum statement_id id)
     return statement_run(&database->handle, statement_get(&database->handle, id));
 }
 
-static enum error begin(struct store_database *database)
+static enum error begin(struct store_database *database, bool is_open)
 {
     struct handle *handle = &database->handle;
     handle_clear_failure(handle);
     prefetch_clear(&handle->prefetch);
     message_cache_clear(&database->messages);
+    change_rows_clear(database);
     database->waiting_count = 0;
     transaction_reset(&database->transaction, database->options->wall_ms());
     claim_mark_begin(&database->claim_mark, database->transaction.now_ms);
     enum error error = run(database, BEGIN_WRITE);
-    struct statement *fence = statement_get(handle, FENCE);
+    database->open_admission.assumed = is_open;
+    struct statement *fence = statement_get(handle, is_open ? FENCE_OPEN : FENCE);
     statement_bind_integer(fence, FIELD_ID, database->writer_id);
     statement_bind_integer(fence, FIELD_FIRST, database->epoch);
     statement_bind_integer(fence, FIELD_NUMBER, database->batch + 1);
@@ -279,7 +285,7 @@ static enum error begin(struct store_database *database)
         error = statement_change_one(handle, fence);
     database->unchanged = handle->changed;
     database->claims_only = true;
-    return error == ERROR_NONE ? run(database, LOCK_EVENTS) : error;
+    return error;
 }
 
 static void roll_back(struct store_database *database)
@@ -312,9 +318,9 @@ static void forget_results(struct store_write *write)
     }
 }
 
-/* Undoes a write that failed after it had sent changes. */
+/* Undoes a write that failed after it had changed something. */
 static enum error undo(struct store_database *database, const struct store_write *write,
-                       bool has_savepoint)
+                       bool has_savepoint, bool has_begun)
 {
     struct handle *handle = &database->handle;
     if (!has_savepoint) {
@@ -323,7 +329,8 @@ static enum error undo(struct store_database *database, const struct store_write
     }
     handle_clear_failure(handle); /* careful: it is this write's */
     message_cache_clear(&database->messages);
-    return run(database, ROLLBACK_ONE);
+    change_rows_clear(database);
+    return has_begun ? run(database, ROLLBACK_ONE) : ERROR_NONE;
 }
 
 /* In a careful transaction what the database says against a write is known at its end. */
@@ -334,6 +341,8 @@ static void run_carefully(struct store_database *database, struct store_write *w
     struct accepted_counts accepted = transaction->accepted;
     size_t transition_count = transaction->transition_count;
     write->result = transaction_run_write(transaction, write);
+    if (write->result == ERROR_NONE)
+        write->result = change_rows_send(database);
     enum error error = handle_settle(&database->handle);
     if (write->result == ERROR_NONE)
         write->result = error;
@@ -354,6 +363,8 @@ static enum error run_write(struct store_database *database, struct store_write 
                          (!verb_is_atomic(write->verb) && !verb_fails_early(write->verb));
     database->enqueue = write->verb == STORE_ENQUEUE ? write : NULL;
     enum error error = database->enqueue ? ERROR_NONE : insert_rows_waiting(database);
+    if (error == ERROR_NONE && has_savepoint)
+        error = change_rows_send(database); /* it has changes of this write alone */
     if (error != ERROR_NONE)
         return error;
     size_t changed = handle->changed;
@@ -363,7 +374,10 @@ static enum error run_write(struct store_database *database, struct store_write 
         run_carefully(database, write);
     else
         write->result = transaction_run_write(&database->transaction, write);
+    if (has_savepoint && write->result == ERROR_NONE)
+        write->result = change_rows_send(database);
     bool has_changed = handle->changed != changed;
+    bool has_begun = has_savepoint && !handle->needs_savepoint;
     handle->needs_savepoint = false;
     if (!handle->connection.pg || database->transaction.lost)
         return write->result != ERROR_NONE ? write->result : ERROR_INTERNAL;
@@ -371,8 +385,8 @@ static enum error run_write(struct store_database *database, struct store_write 
         (handle->failure.is_passing || !(is_careful && has_changed)))
         return handle->failure.error;
     if (write->result != ERROR_NONE && has_changed && (is_careful || !verb_is_atomic(write->verb)))
-        error = undo(database, write, has_savepoint);
-    if (error == ERROR_NONE && has_changed && has_savepoint)
+        error = undo(database, write, has_savepoint, has_begun);
+    if (error == ERROR_NONE && has_begun)
         error = run(database, RELEASE_ONE);
     return error;
 }
@@ -410,7 +424,7 @@ static enum error commit(struct store_database *database, bool *unknown)
     if (error == ERROR_NONE)
         error = transaction_flush(&database->transaction);
     if (error == ERROR_NONE)
-        error = handle->failure.error;
+        error = change_rows_send_all(database);
     if (error != ERROR_NONE)
         return error;
     FAIL_POINT("store.before_commit");
@@ -433,9 +447,9 @@ static enum error commit(struct store_database *database, bool *unknown)
 }
 
 static enum error run_all(struct store_database *database, struct store_write *const writes[],
-                          size_t count, bool *unknown)
+                          size_t count, bool is_first, bool *unknown)
 {
-    enum error error = begin(database);
+    enum error error = begin(database, is_first && open_admission_fits(database, writes, count));
     if (error == ERROR_NONE && !database->is_careful)
         error = preload(database, writes, count);
     for (size_t i = 0; i < count && error == ERROR_NONE; i++)
@@ -528,17 +542,17 @@ static enum error run_batch(struct store_database *database, struct store_write 
             forget_results(writes[i]);
         database->is_careful = careful || clock_monotonic_ms() < database->careful_until_ms;
         database->handle.is_retried = !database->is_careful;
-        error = run_all(database, writes, count, &unknown);
+        error = run_all(database, writes, count, attempt == 0, &unknown);
         if (error == ERROR_NONE)
             break;
+        if (database->open_admission.assumed)
+            open_admission_refuse(&database->open_admission);
         careful |= !database->handle.failure.is_passing;
         again = prepare_again(database, unknown, until_ms, &error) && attempt < ATTEMPTS;
         if (error == ERROR_NONE)
             break;
     }
     if (error == ERROR_NONE) {
-        if (database->transaction.accepted.loaded)
-            database->had_opt_outs = database->transaction.accepted.has_opt_outs;
         database->batch += !is_empty(database);
         claim_mark_committed(&database->claim_mark, database->transaction.has_returned);
         transaction_committed(&database->transaction);

@@ -3,10 +3,14 @@
 #define COMMON_STORE_POSTGRESQL_DATABASE_H
 
 #include "common/store/postgresql/bell.h"
+#include "common/store/postgresql/change_rows.h"
 #include "common/store/postgresql/claim_mark.h"
 #include "common/store/postgresql/guard.h"
+#include "common/store/postgresql/last_devices.h"
 #include "common/store/postgresql/message_cache.h"
+#include "common/store/postgresql/open_admission.h"
 #include "common/store/postgresql/outcomes.h"
+#include "common/store/postgresql/record_types.h"
 #include "common/store/postgresql/statement.h"
 #include "common/store/store_backend.h"
 #include "common/store/verbs/transaction.h"
@@ -28,6 +32,9 @@
     " SET standard_conforming_strings = on; SET bytea_output = hex; SET statement_timeout = 0;"    \
     " SET default_transaction_isolation = 'read committed'; " GUARD_LETS_PASS
 
+/* Selects of a device that preload.c makes for several at once. */
+enum { WANTED_KINDS = 4 };
+
 struct store_database {
     const struct store_options *options;
     char *url;
@@ -48,8 +55,18 @@ struct store_database {
     struct store_rows rows;
     struct store_transaction transaction;
     struct message_cache messages; /* of the transaction */
+    struct changes changes;        /* of it, that are not sent yet */
+    struct last_devices last_devices;
+    bool has_event_lock; /* in it */
     struct claim_mark claim_mark;
-    bool had_opt_outs;               /* in the last transaction with new messages */
+    struct limit_rows limit_rows;
+    struct opt_out_rows opt_out_rows;
+    struct open_admission open_admission;
+    struct wanted_devices {
+        const char **ids;
+        size_t count, capacity;
+    } wanted[WANTED_KINDS];          /* whose rows are going to be read */
+    bool collects_devices;           /* those alone */
     int64_t writer_id, writer_token; /* the row of this writer, */
     int64_t epoch;                   /* and how often it has connected */
     int64_t settled;                 /* when the row was made: how often the database had been, */
@@ -62,6 +79,8 @@ struct store_database {
     bool is_careful;      /* this transaction is */
     bool claims_only;     /* so far */
     size_t unchanged;     /* handle.changed at its beginning */
+
+    struct record_types types;
 
     /* New messages, inserted together; their columns are in `arrays` until they are sent. */
     struct store_write *enqueue; /* the write that runs, if its message outlives it; or NULL */

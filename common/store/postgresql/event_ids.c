@@ -7,11 +7,18 @@ static struct statement *get(struct store_database *database, enum statement_id 
     return statement_get(&database->handle, id);
 }
 
+enum error event_ids_lock(struct store_database *database)
+{
+    if (database->has_event_lock)
+        return ERROR_NONE;
+    database->has_event_lock = true;
+    return statement_run(&database->handle, get(database, LOCK_EVENTS));
+}
+
 enum error event_rows_bind_next_id(struct store_database *database, struct statement *insert)
 {
-    (void)database;
     (void)insert; /* its default */
-    return ERROR_NONE;
+    return event_ids_lock(database);
 }
 
 enum error event_rows_last_id(struct store_database *database, int64_t *event_id)
@@ -35,7 +42,9 @@ enum error event_rows_insert_for_broker(struct store_database *database, enum ev
     statement_bind_integer(insert, FIELD_TYPE, type);
     statement_bind_integer(insert, FIELD_AT_MS, now_ms);
     statement_bind_id(insert, FIELD_BROKER, broker);
-    enum error error = statement_run(&database->handle, insert);
+    enum error error = event_ids_lock(database);
+    if (error == ERROR_NONE)
+        error = statement_run(&database->handle, insert);
     *count = error == ERROR_NONE ? statement_changes(&database->handle) : 0;
     return error;
 }

@@ -9,7 +9,7 @@
 
 /* ---- The cache ---- */
 
-static struct message_row *find_seq(struct message_cache *cache, int64_t seq)
+static struct message_row *find_seq(const struct message_cache *cache, int64_t seq)
 {
     for (size_t i = 0; i < cache->count; i++) {
         if (cache->rows[i].seq == seq)
@@ -37,6 +37,11 @@ void message_cache_put(struct message_cache *cache, const struct message_row *ro
         known->place = (struct message_place){.rank_ms = 0};
     else if (!*row->place.lane)
         known->place.rank_ms = 0;
+}
+
+const struct message_row *message_cache_find(const struct message_cache *cache, int64_t seq)
+{
+    return find_seq(cache, seq);
 }
 
 void message_cache_clear(struct message_cache *cache)
@@ -82,9 +87,12 @@ static enum error change(struct store_database *database, const struct message_r
                          const struct message_error *message_error)
 {
     enum error error = sql_message_rows.change(database, before, after, reason, message_error);
-    if (error == ERROR_NONE && find_seq(&database->messages, before->seq))
+    if (error != ERROR_NONE)
+        return error;
+    if (message_cache_find(&database->messages, before->seq))
         message_cache_put(&database->messages, after);
-    return error;
+    last_devices_note(&database->last_devices, after);
+    return ERROR_NONE;
 }
 
 static enum error assign(struct store_database *database, const struct message_row *row)
@@ -104,9 +112,37 @@ static enum error set_place(struct store_database *database, const struct messag
 static enum error list_due_from(struct store_database *database, size_t limit,
                                 struct due_message due[], size_t *count)
 {
-    struct statement *select = statement_get(&database->handle, LIST_DUE);
+    bool row, with_last = database->options->limits.same_device_ms > 0;
+    struct statement *select = statement_get(&database->handle,
+                                             with_last ? LIST_DUE_AND_LAST : LIST_DUE);
     statement_bind_integer(select, FIELD_FIRST, database->claim_mark.seq);
-    return queue_rows_read_due(database, select, limit, due, count);
+    if (!with_last)
+        return queue_rows_read_due(database, select, limit, due, count);
+    statement_bind_integer(select, FIELD_LIMIT, (int64_t)limit);
+    *count = 0;
+    database->last_devices.count = 0;
+    enum error error = statement_step(&database->handle, select, &row);
+    while (error == ERROR_NONE && row) {
+        error = queue_rows_read_one(select, &due[(*count)++]);
+        if (error == ERROR_NONE)
+            last_devices_put(database, select, &due[*count - 1]);
+        if (error == ERROR_NONE)
+            error = statement_step(&database->handle, select, &row);
+    }
+    statement_reset(select);
+    return error;
+}
+
+static enum error find_last_device(struct store_database *database, const char *phone_number,
+                                   int64_t since_ms, char device_id[DEVICE_ID_SIZE], unsigned *sim)
+{
+    const struct last_device *last = last_devices_find(&database->last_devices, phone_number);
+    if (!last)
+        return sql_message_rows.find_last_device(database, phone_number, since_ms, device_id, sim);
+    bool is_recent = last->seq != 0 && last->updated_at_ms >= since_ms;
+    strcpy(device_id, is_recent ? last->device_id : "");
+    *sim = is_recent ? last->sim : 0;
+    return ERROR_NONE;
 }
 
 /* Where it finds less than it may there may be more below the mark. */
@@ -167,6 +203,7 @@ struct message_rows message_cache_rows(void)
     rows.assign = assign;
     rows.set_place = set_place;
     rows.list_due = list_due;
+    rows.find_last_device = find_last_device;
     rows.request_cancel = request_cancel;
     rows.set_confirmed = set_confirmed;
     rows.remove = remove_message;

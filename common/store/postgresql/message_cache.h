@@ -17,6 +17,8 @@ struct message_rows message_cache_rows(void);
 
 /* Without memory it is not kept. */
 void message_cache_put(struct message_cache *cache, const struct message_row *row);
+/* NULL: it has none with that key. */
+const struct message_row *message_cache_find(const struct message_cache *cache, int64_t seq);
 void message_cache_clear(struct message_cache *cache);
 void message_cache_fini(struct message_cache *cache);
 

@@ -8,4 +8,8 @@
    failure of the transaction, unless that is careful. */
 MUST_CHECK enum error insert_rows_waiting(struct store_database *database);
 
+/* Before the first event of the transaction, and after a savepoint was gone back to: no event with a lower id is going to appear
+   behind one that a reader has seen. */
+MUST_CHECK enum error event_ids_lock(struct store_database *database);
+
 #endif

@@ -22,6 +22,11 @@ uint32_t prefetch_messages(void)
     return 1u << IN_FLIGHT_BIT | 1u << 0 | 1u << 1;
 }
 
+uint32_t prefetch_transitions(void)
+{
+    return prefetch_messages() | 1u << 2 | 1u << 3 | 1u << OTHER_BIT;
+}
+
 static size_t word_length(const char *text)
 {
     size_t length = 0;
@@ -127,7 +132,8 @@ void prefetch_forget(struct prefetch *prefetch, uint32_t written, int name_field
 void prefetch_clear(struct prefetch *prefetch)
 {
     for (size_t i = 0; i < prefetch->count; i++) {
-        PQclear(prefetch->entries[i].result);
+        if (!prefetch->entries[i].is_shared)
+            PQclear(prefetch->entries[i].result);
         free(prefetch->entries[i].key);
     }
     prefetch->count = 0;

@@ -22,6 +22,8 @@ struct prefetch_entry {
     int name_field;     /* of the parameter that names the row; -1: none */
     uint64_t name_hash; /* of its value */
     PGresult *result;   /* NULL: not answered yet, or refused */
+    bool is_shared;     /* it is an entry's before this one */
+    int row, row_end;   /* its rows in there */
 };
 
 struct prefetch {
@@ -35,6 +37,8 @@ struct prefetch_scope prefetch_scope_of(const char *sql);
 uint32_t prefetch_in_flight(void);
 /* The tables of messages, with those. */
 uint32_t prefetch_messages(void);
+/* With those what must find transitions sent: events too, and tables that are not among those above. */
+uint32_t prefetch_transitions(void);
 
 uint64_t prefetch_hash(const void *bytes, size_t length);
 

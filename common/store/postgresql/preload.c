@@ -16,7 +16,8 @@ static struct statement *get(struct store_database *database, enum statement_id 
 
 static void want(struct store_database *database, struct statement *select)
 {
-    statement_prefetch(&database->handle, select);
+    if (!database->collects_devices)
+        statement_prefetch(&database->handle, select);
 }
 
 static void want_plain(struct store_database *database, enum statement_id id)
@@ -30,6 +31,49 @@ static void want_named(struct store_database *database, enum statement_id id, en
     struct statement *select = get(database, id);
     statement_bind_text(select, field, name);
     want(database, select);
+}
+
+/* One select for all devices that it is wanted of. They come before the messages: all writers lock in that order. */
+static const struct {
+    enum statement_id each, all;
+} of_devices[WANTED_KINDS] = {
+    {FIND_CONNECTION, FIND_CONNECTIONS},
+    {FIND_CLAIMANT, FIND_CLAIMANTS},
+    {FIND_DEVICE_USE, FIND_DEVICE_USES},
+    {FIND_TRAITS, FIND_SEVERAL_TRAITS},
+};
+
+static void want_device(struct store_database *database, enum statement_id each,
+                        const char *device_id)
+{
+    size_t kind = 0;
+    while (of_devices[kind].each != each)
+        kind++;
+    struct wanted_devices *wanted = &database->wanted[kind];
+    if (!database->collects_devices)
+        return;
+    if (wanted->count == wanted->capacity) {
+        size_t capacity = MAX(64, wanted->capacity * 2);
+        void *more = reallocarray(wanted->ids, capacity, sizeof(*wanted->ids));
+        if (!more)
+            return; /* it is read alone, then */
+        wanted->ids = more;
+        wanted->capacity = capacity;
+    }
+    wanted->ids[wanted->count++] = device_id;
+}
+
+static void read_devices(struct store_database *database)
+{
+    for (size_t kind = 0; kind < WANTED_KINDS; kind++) {
+        struct wanted_devices *wanted = &database->wanted[kind];
+        if (wanted->count == 1)
+            want_named(database, of_devices[kind].each, FIELD_DEVICE_ID, wanted->ids[0]);
+        else if (wanted->count > 1)
+            statement_prefetch_names(&database->handle, of_devices[kind].each, of_devices[kind].all,
+                                     FIELD_DEVICE_ID, wanted->ids, wanted->count);
+        wanted->count = 0;
+    }
 }
 
 static void want_at(struct store_database *database, enum statement_id id)
@@ -65,6 +109,8 @@ static void want_admission(struct store_database *database, const char *key_id,
                            int64_t key_daily_messages)
 {
     const struct store_limits *limits = &database->options->limits;
+    if (database->open_admission.assumed)
+        return;
     want_plain(database, FIND_SENDING);
     if (limits->keeps_opt_outs)
         want_plain(database, ANY_OPT_OUT);
@@ -92,7 +138,7 @@ static void want_answer(struct store_database *database,
 static void want_opt_outs(struct store_database *database, const struct message messages[],
                           size_t count)
 {
-    for (size_t i = 0; i < count && database->had_opt_outs; i++)
+    for (size_t i = 0; i < count && database->open_admission.had_opt_outs; i++)
         want_named(database, FIND_OPT_OUT_ROW, FIELD_PHONE_NUMBER, messages[i].phone_number);
 }
 
@@ -106,14 +152,14 @@ static bool counts_use(const struct store_database *database)
 
 static void want_connection(struct store_database *database, const char *device_id)
 {
-    want_named(database, FIND_CONNECTION, FIELD_DEVICE_ID, device_id);
+    want_device(database, FIND_CONNECTION, device_id);
 }
 
 static void want_use(struct store_database *database, const char *device_id)
 {
-    want_named(database, FIND_DEVICE_USE, FIELD_DEVICE_ID, device_id);
+    want_device(database, FIND_DEVICE_USE, device_id);
     if (counts_use(database))
-        want_named(database, FIND_TRAITS, FIELD_DEVICE_ID, device_id);
+        want_device(database, FIND_TRAITS, device_id);
 }
 
 static void want_reading(struct store_database *database, const char *device_id,
@@ -137,7 +183,7 @@ static void want_connect(struct store_database *database,
         want_named(database, FIND_TOKEN_USE, FIELD_ID, connect->token_id);
     }
     want_connection(database, device_id);
-    want_named(database, FIND_TRAITS, FIELD_DEVICE_ID, device_id);
+    want_device(database, FIND_TRAITS, device_id);
     struct statement *held = get(database, LIST_HELD);
     statement_bind_text(held, FIELD_DEVICE_ID, device_id);
     statement_bind_integer(held, FIELD_LIMIT, MOST_HELD);
@@ -147,7 +193,7 @@ static void want_connect(struct store_database *database,
     else
         want_reading(database, device_id, &connect->info);
     if (counts_use(database))
-        want_named(database, FIND_DEVICE_USE, FIELD_DEVICE_ID, device_id);
+        want_device(database, FIND_DEVICE_USE, device_id);
 }
 
 static void want_poll(struct store_database *database, const struct store_poll_messages *poll)
@@ -187,7 +233,10 @@ static void want_waited(struct store_database *database, bool is_clock_trusted)
 
 static void want_due(struct store_database *database, bool is_clock_trusted, size_t slot_count)
 {
-    struct statement *due = get(database, is_clock_trusted ? LIST_DUE : LIST_DUE_UNEXPIRED);
+    bool with_last = database->options->limits.same_device_ms > 0;
+    struct statement *due = get(database, !is_clock_trusted ? LIST_DUE_UNEXPIRED
+                                          : with_last       ? LIST_DUE_AND_LAST
+                                                            : LIST_DUE);
     if (is_clock_trusted) {
         statement_bind_integer(due, FIELD_FIRST, database->claim_mark.seq);
     } else {
@@ -207,9 +256,9 @@ static void want_claim(struct store_database *database, const struct store_claim
         const char *device_id = claim->slots[i].device_id;
         if (i > 0 && strcmp(device_id, claim->slots[i - 1].device_id) == 0)
             continue;
-        want_named(database, FIND_CLAIMANT, FIELD_DEVICE_ID, device_id);
+        want_device(database, FIND_CLAIMANT, device_id);
         if (counts_use(database))
-            want_named(database, FIND_DEVICE_USE, FIELD_DEVICE_ID, device_id);
+            want_device(database, FIND_DEVICE_USE, device_id);
     }
     want_plain(database, FIND_LANE);
     want_due(database, is_clock_trusted, claim->slot_count);
@@ -265,10 +314,6 @@ static enum error load_messages(struct store_database *database, struct store_wr
                                 size_t count, size_t message_count)
 {
     struct buffer *seqs = &database->arrays[0], *ids = &database->arrays[1];
-    if (seqs->max_length == 0) {
-        buffer_init(seqs, INT32_MAX);
-        buffer_init(ids, INT32_MAX);
-    }
     array_begin(seqs, TYPE_INT8, 2 * message_count);
     array_begin(ids, TYPE_BYTEA, message_count);
     for (size_t i = 0; i < count; i++) {
@@ -348,6 +393,11 @@ enum error preload(struct store_database *database, struct store_write *const wr
                    size_t count)
 {
     size_t message_count = 0;
+    database->collects_devices = true;
+    for (size_t i = 0; i < count; i++)
+        want_for(database, writes[i]);
+    database->collects_devices = false;
+    read_devices(database);
     for (size_t i = 0; i < count; i++) {
         want_for(database, writes[i]);
         for (size_t index = 0; message_of(writes[i], index); index++)

@@ -69,7 +69,7 @@ static void fail_by(struct handle *handle, enum statement_id id, const PGresult 
         log_error("the database refused", LOG_TEXT("doing", statement_name(id)),
                   LOG_TEXT("code", code), LOG_TEXT("error", text ? text : ""));
     if (handle->failure.error == ERROR_NONE)
-        handle->failure.is_passing = is_conflict(code);
+        handle->failure.is_passing = is_conflict(code) || id == FENCE_OPEN;
     fail(handle, error_of(code), may_succeed_later(code));
     handle->is_stale |= id == FENCE || is_class(code, "25006");
 }
@@ -124,6 +124,7 @@ void handle_free(struct handle *handle)
     }
     prefetch_fini(&handle->prefetch);
     buffer_fini(&handle->key);
+    buffer_fini(&handle->names);
     free(handle->queue);
     handle->queue = NULL;
     handle->capacity = 0;
@@ -160,6 +161,42 @@ static void take_description(struct handle *handle, enum statement_id id, const 
     plan->has_types = true;
 }
 
+/* The only parameter of the entry's statement, as make_key wrote it. */
+static const char *name_of_entry(const struct prefetch_entry *entry, size_t *length)
+{
+    enum { NAME_AT = sizeof(enum value_kind) + sizeof(int) };
+    *length = entry->key_length - NAME_AT;
+    return entry->key + NAME_AT;
+}
+
+static bool has_name(const struct prefetch_entry *entry, const char *name, size_t length)
+{
+    size_t own_length;
+    const char *own = name_of_entry(entry, &own_length);
+    return own_length == length && memcmp(own, name, length) == 0;
+}
+
+/* Each name's row; a name without one has none. */
+static void share_result(struct handle *handle, const struct unanswered *command, PGresult *result)
+{
+    struct prefetch_entry *entries = &handle->prefetch.entries[command->entry - 1];
+    int name = PQnfields(result) - 1;
+    for (size_t i = 0; i < command->names; i++) {
+        entries[i].result = result;
+        entries[i].is_shared = i > 0;
+    }
+    for (int row = 0; row < PQntuples(result); row++) {
+        size_t i = 0;
+        while (i < command->names && !has_name(&entries[i], PQgetvalue(result, row, name),
+                                               (size_t)PQgetlength(result, row, name)))
+            i++;
+        if (i < command->names) {
+            entries[i].row = row;
+            entries[i].row_end = row + 1;
+        }
+    }
+}
+
 static void take_answer(struct handle *handle, const struct unanswered *command, PGresult *result)
 {
     ExecStatusType status = PQresultStatus(result);
@@ -174,12 +211,16 @@ static void take_answer(struct handle *handle, const struct unanswered *command,
         server_clock_take(result, handle->fenced_us);
     if (good && command->kind == ANSWER_RUN)
         handle->changes = strtoll(PQcmdTuples(result), NULL, 10);
-    if (good && command->entry > 0)
+    if (good && command->names > 0) {
+        share_result(handle, command, result);
+    } else if (good && command->entry > 0) {
         handle->prefetch.entries[command->entry - 1].result = result;
-    else if (good && command->is_kept)
+        handle->prefetch.entries[command->entry - 1].row_end = PQntuples(result);
+    } else if (good && command->is_kept) {
         handle->statements[command->id].result = result;
-    else
+    } else {
         PQclear(result);
+    }
 }
 
 enum error handle_settle(struct handle *handle)
@@ -228,7 +269,9 @@ static enum error prepare(struct handle *handle, enum statement_id id)
     return error;
 }
 
-static enum error execute(struct handle *handle, enum statement_id id, bool is_kept, size_t entry)
+/* `entry` and `names` as of struct unanswered. */
+static enum error execute(struct handle *handle, enum statement_id id, bool is_kept, size_t entry,
+                          size_t names)
 {
     struct statement_plan *plan = handle->statements[id].plan;
     char name[NAME_SIZE], room[MAX_PARAMETERS][VALUE_ROOM];
@@ -246,7 +289,7 @@ static enum error execute(struct handle *handle, enum statement_id id, bool is_k
     if (id == FENCE)
         handle->fenced_us = clock_monotonic_us();
     if (!connection_execute(&handle->connection, name, &values) ||
-        !expect(handle, (struct unanswered){ANSWER_RUN, id, is_kept, entry}))
+        !expect(handle, (struct unanswered){ANSWER_RUN, id, is_kept, entry, names}))
         return lose(handle);
     return ERROR_NONE;
 }
@@ -305,6 +348,21 @@ static void forget_changed(struct handle *handle, const struct statement_plan *p
         prefetch_forget(&handle->prefetch, plan->scope.writes, name, hash);
 }
 
+void handle_note_change(struct handle *handle, uint32_t tables)
+{
+    handle->changed++;
+    handle->deferred.tables = prefetch_transitions();
+    prefetch_forget(&handle->prefetch, tables, -1, 0);
+}
+
+/* Before the statement. */
+static enum error send_deferred(struct handle *handle, const struct statement_plan *plan)
+{
+    struct deferred *deferred = &handle->deferred;
+    bool concerns = deferred->tables & (plan->scope.reads | plan->scope.writes);
+    return concerns ? deferred->send(deferred->database) : ERROR_NONE;
+}
+
 static bool take_prefetched(struct handle *handle, struct statement *statement)
 {
     if (handle->prefetch.count == 0 || handle->failure.error != ERROR_NONE)
@@ -316,6 +374,8 @@ static bool take_prefetched(struct handle *handle, struct statement *statement)
         return false;
     statement->result = entry->result;
     statement->is_prefetched = true;
+    statement->row = entry->row - 1;
+    statement->row_end = entry->row_end;
     return true;
 }
 
@@ -327,6 +387,8 @@ static enum error send(struct handle *handle, struct statement *statement, bool 
         return ERROR_INTERNAL;
     if (error == ERROR_NONE && !handle->connection.pg)
         return lose(handle);
+    if (error == ERROR_NONE)
+        error = send_deferred(handle, statement->plan);
     if (error == ERROR_NONE && !statement->prepared)
         error = prepare(handle, id);
     if (error == ERROR_NONE && may_change(id)) {
@@ -337,7 +399,7 @@ static enum error send(struct handle *handle, struct statement *statement, bool 
         handle->changed++;
         forget_changed(handle, statement->plan);
     }
-    return error == ERROR_NONE ? execute(handle, id, is_kept, 0) : error;
+    return error == ERROR_NONE ? execute(handle, id, is_kept, 0, 0) : error;
 }
 
 void statement_prefetch(struct handle *handle, struct statement *statement)
@@ -354,7 +416,56 @@ void statement_prefetch(struct handle *handle, struct statement *statement)
         return;
     struct prefetch_entry *entry = &handle->prefetch.entries[index];
     entry->name_field = find_name(plan, &entry->name_hash);
-    (void)!execute(handle, id, true, index + 1);
+    (void)!execute(handle, id, true, index + 1, 0);
+}
+
+/* Adds an entry for each name that has none; *first of them. Their number. */
+static size_t add_names(struct handle *handle, enum statement_id id, enum field field,
+                        const char *const names[], size_t count, size_t *first)
+{
+    struct prefetch *prefetch = &handle->prefetch;
+    *first = prefetch->count;
+    for (size_t i = 0; i < count; i++) {
+        struct statement *statement = statement_get(handle, id);
+        if (!statement->plan || *names[i] == '\0')
+            continue;
+        statement_bind_text(statement, field, names[i]);
+        make_key(handle, statement->plan);
+        size_t before = prefetch->count;
+        size_t index = prefetch_add(prefetch, (int)id, &handle->key, statement->plan->scope.reads);
+        if (prefetch->count == before)
+            continue;
+        prefetch->entries[index].name_field = (int)field;
+        prefetch->entries[index].name_hash = prefetch_hash(names[i], strlen(names[i]));
+    }
+    return prefetch->count - *first;
+}
+
+void statement_prefetch_names(struct handle *handle, enum statement_id each, enum statement_id all,
+                              enum field field, const char *const names[], size_t count)
+{
+    size_t first;
+    struct statement *one = statement_get(handle, each), *select = statement_get(handle, all);
+    if (handle->failure.error != ERROR_NONE || !handle->connection.pg || !one->plan ||
+        !select->plan ||
+        /* Its columns have its names. */
+        (!one->prepared && prepare(handle, each) != ERROR_NONE) ||
+        (!select->prepared && prepare(handle, all) != ERROR_NONE))
+        return;
+    size_t added = add_names(handle, each, field, names, count, &first);
+    if (added == 0)
+        return;
+    if (handle->names.max_length == 0)
+        buffer_init(&handle->names, INT32_MAX);
+    array_begin(&handle->names, TYPE_TEXT, added);
+    for (size_t i = first; i < first + added; i++) {
+        size_t length;
+        const char *name = name_of_entry(&handle->prefetch.entries[i], &length);
+        array_add_bytes(&handle->names, name, length);
+    }
+    statement_bind_blob(select, FIELD_NAMES, handle->names.data, (int)handle->names.length);
+    if (!handle->names.failed)
+        (void)!execute(handle, all, true, first + 1, added);
 }
 
 /* ---- Running ---- */
@@ -372,9 +483,12 @@ enum error statement_step(struct handle *handle, struct statement *statement, bo
             statement_reset(statement);
             return error;
         }
-        statement->row = -1;
+        if (!statement->is_prefetched) {
+            statement->row = -1;
+            statement->row_end = PQntuples(statement->result);
+        }
     }
-    *row = ++statement->row < PQntuples(statement->result);
+    *row = ++statement->row < statement->row_end;
     if (!*row)
         statement_reset(statement);
     return ERROR_NONE;

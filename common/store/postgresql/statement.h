@@ -21,11 +21,12 @@ enum statement_id {
 };
 
 struct statement_plan;
+struct store_database;
 
 struct statement {
     struct statement_plan *plan; /* NULL: not used yet */
     PGresult *result;            /* of a run that is not reset; or NULL */
-    int row;
+    int row, row_end;
     bool is_prefetched; /* the result is an entry's */
     bool prepared;      /* in this connection */
 };
@@ -36,6 +37,7 @@ struct unanswered {
     enum statement_id id;
     bool is_kept; /* its rows are read */
     size_t entry; /* of prefetch, plus one; 0: none */
+    size_t names; /* not 0: it is for so many entries from that one on, each of a name */
 };
 
 /* What went wrong in a transaction, first. */
@@ -44,6 +46,13 @@ struct handle_failure {
     bool may_succeed; /* a careful attempt may, or one without the write that is to blame */
     /* A deadlock, a lock that was waited for too long, a lost connection: the same attempt may succeed. */
     bool is_passing;
+};
+
+/* Changes that are not sent yet. */
+struct deferred {
+    uint32_t tables; /* a statement about one of these has them sent first; 0: there are none */
+    enum error (*send)(struct store_database *database);
+    struct store_database *database;
 };
 
 struct handle {
@@ -57,9 +66,11 @@ struct handle {
     bool
         is_stale; /* another connection must be made: this one's writer is fenced off, or its server is a standby now */
     struct prefetch prefetch;
-    struct buffer key;    /* of an entry; reused */
+    struct deferred deferred;
+    struct buffer key; /* of an entry; reused, as these: */
+    struct buffer names;
     int64_t changes;      /* by the last statement that was answered */
-    size_t changed;       /* statements sent that may change something */
+    size_t changed;       /* how often something was changed; it may be sent later */
     bool needs_savepoint; /* before the next of those */
 };
 
@@ -74,11 +85,18 @@ enum error handle_fail(struct handle *handle);
 /* The next statements are another transaction's. */
 void handle_clear_failure(struct handle *handle);
 
+/* Rows of these tables are changed, by a statement that is deferred: what was prefetched of them is forgotten. */
+void handle_note_change(struct handle *handle, uint32_t tables);
+
 /* The statement, reset and without parameters. */
 struct statement *statement_get(struct handle *handle, enum statement_id id);
 /* The select, whose parameters are bound, is going to be made: its answer is kept until something may change it. Errors are those
    of the handle. */
 void statement_prefetch(struct handle *handle, struct statement *statement);
+/* The same for several names, in one select: that of `all` has the columns of `each` in their order, and behind them the name; its
+   :names are those whose parameter `field` alone has in `each`. */
+void statement_prefetch_names(struct handle *handle, enum statement_id each, enum statement_id all,
+                              enum field field, const char *const names[], size_t count);
 const char *statement_sql(enum statement_id id);
 
 #endif

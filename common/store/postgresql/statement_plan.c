@@ -77,8 +77,10 @@ static void number_parameters(struct statement_plan *plan, const char *sql)
 static struct prefetch_scope scope_of(enum statement_id id)
 {
     struct prefetch_scope scope = prefetch_scope_of(texts[id]);
-    if (id == CHANGE_STATUS || id == REQUEST_CANCEL || id == SET_CONFIRMED || id == ASSIGN)
+    if (id == REQUEST_CANCEL || id == SET_CONFIRMED || id == ASSIGN)
         scope.writes = prefetch_in_flight();
+    if (id == CHANGE_MESSAGES) /* what it changes was forgotten when that was decided */
+        scope.writes = 0;
     if (id == LIST_HELD)
         scope.reads |= prefetch_in_flight();
     if (id == FIND_ACCEPTED) { /* it writes what is there, for the lock */

@@ -101,7 +101,7 @@ static void add_word(struct buffer *array, uint32_t word)
     buffer_append(array, (const char *)&word, sizeof(word));
 }
 
-void array_begin(struct buffer *array, enum value_type type, size_t count)
+void array_begin(struct buffer *array, uint32_t type, size_t count)
 {
     enum { DIMENSIONS = 1, MAY_HAVE_NULLS = 1, FIRST = 1 };
     buffer_clear(array);

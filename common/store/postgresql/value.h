@@ -36,7 +36,7 @@ int64_t value_read_integer(unsigned type, const char *bytes);
 double value_read_real(const char *bytes);
 
 /* An array that is being written: array_begin, then `count` items. Without memory bytes.failed is set. */
-void array_begin(struct buffer *array, enum value_type type, size_t count);
+void array_begin(struct buffer *array, uint32_t type, size_t count);
 void array_add_integer(struct buffer *array, enum value_type type, int64_t value);
 void array_add_bytes(struct buffer *array, const void *bytes, size_t length);
 void array_add_null(struct buffer *array);

@@ -82,7 +82,7 @@ enum error message_rows_find(struct store_database *database, const struct messa
     return error;
 }
 
-/* ---- Transitions ---- */
+/* ---- Changes that are no transitions ---- */
 
 static void bind_if_any(struct statement *statement, enum field field, int64_t value)
 {
@@ -90,80 +90,11 @@ static void bind_if_any(struct statement *statement, enum field field, int64_t v
         statement_bind_integer(statement, field, value);
 }
 
-static void bind_place(struct statement *statement, const struct message_place *place)
+void message_rows_bind_place(struct statement *statement, const struct message_place *place)
 {
     statement_bind_text(statement, FIELD_LANE, place->lane);
     bind_if_any(statement, FIELD_RANK_MS, *place->lane ? place->rank_ms : 0);
     bind_if_any(statement, FIELD_DUE_AT_MS, place->due_at_ms);
-}
-
-static enum error append_event(struct store_database *database, const struct message_row *row,
-                               enum transition_reason reason,
-                               const struct message_error *message_error)
-{
-    struct statement *insert = get(database, INSERT_EVENT);
-    enum error error = event_rows_bind_next_id(database, insert);
-    if (error != ERROR_NONE)
-        return error;
-    statement_bind_integer(insert, FIELD_SEQ, row->seq);
-    statement_bind_integer(insert, FIELD_NUMBER, row->event_count);
-    statement_bind_integer(insert, FIELD_STATUS, row->status);
-    statement_bind_integer(insert, FIELD_ATTEMPT, row->attempt);
-    statement_bind_integer(insert, FIELD_REASON, reason);
-    statement_bind_text(insert, FIELD_DEVICE_ID, row->device_id);
-    if (message_error) {
-        statement_bind_text(insert, FIELD_ERROR_CODE, message_error->code);
-        statement_bind_text(insert, FIELD_ERROR_MESSAGE, message_error->text);
-    }
-    statement_bind_integer(insert, FIELD_AT_MS, row->updated_at_ms);
-    return run(database, insert);
-}
-
-static void bind_change(struct statement *update, const struct message_row *before,
-                        const struct message_row *after, const struct message_error *error)
-{
-    statement_bind_integer(update, FIELD_SEQ, before->seq);
-    statement_bind_integer(update, FIELD_OLD_STATUS, before->status);
-    statement_bind_integer(update, FIELD_OLD_ATTEMPT, before->attempt);
-    statement_bind_integer(update, FIELD_STATUS, after->status);
-    statement_bind_integer(update, FIELD_EVENT_COUNT, after->event_count);
-    statement_bind_integer(update, FIELD_UPDATED_AT_MS, after->updated_at_ms);
-    statement_bind_integer(update, FIELD_REPORT_SEQ, after->report_seq);
-    bind_if_any(update, FIELD_DEVICE_SIM, after->device_sim);
-    statement_bind_times(update, after->reached_at_ms);
-    if (error) {
-        statement_bind_text(update, FIELD_ERROR_CODE, error->code);
-        statement_bind_text(update, FIELD_ERROR_MESSAGE, error->text);
-    }
-}
-
-static void bind_queued(struct statement *update, const struct message_row *after, bool keeps_error)
-{
-    statement_bind_integer(update, FIELD_ATTEMPT, after->attempt);
-    statement_bind_text(update, FIELD_DEVICE_ID, after->device_id);
-    statement_bind_id_if_any(update, FIELD_JOURNAL, &after->journal);
-    statement_bind_integer(update, FIELD_FAILURES, after->failures);
-    statement_bind_integer(update, FIELD_PROVED_ATTEMPT, after->proved_attempt);
-    statement_bind_integer(update, FIELD_RETRY_AT_MS, after->retry_at_ms);
-    statement_bind_integer(update, FIELD_KEEPS_ERROR, keeps_error);
-    if (after->status == MESSAGE_QUEUED)
-        bind_place(update, &after->place);
-}
-
-/* What an update does not set, its indexes and triggers need not look at: a message has its lane, attempt and device from the
-   moment when it leaves the queue until it is back, or until a restored backup takes it from its device. */
-static enum error change_message(struct store_database *database, const struct message_row *before,
-                                 const struct message_row *after, enum transition_reason reason,
-                                 const struct message_error *message_error)
-{
-    bool moves = before->status == MESSAGE_QUEUED || after->status == MESSAGE_QUEUED ||
-                 strcmp(before->device_id, after->device_id) != 0;
-    struct statement *update = get(database, moves ? CHANGE_QUEUED : CHANGE_STATUS);
-    bind_change(update, before, after, message_error);
-    if (moves)
-        bind_queued(update, after, !message_error);
-    enum error error = statement_change_one(&database->handle, update);
-    return error != ERROR_NONE ? error : append_event(database, after, reason, message_error);
 }
 
 static enum error assign_message(struct store_database *database, const struct message_row *row)
@@ -181,7 +112,7 @@ static enum error set_place(struct store_database *database, const struct messag
     struct statement *update = get(database, SET_PLACE);
     statement_bind_integer(update, FIELD_SEQ, row->seq);
     statement_bind_integer(update, FIELD_RETRY_AT_MS, row->retry_at_ms);
-    bind_place(update, &row->place);
+    message_rows_bind_place(update, &row->place);
     return run(database, update);
 }
 
@@ -376,15 +307,6 @@ static enum error correct_future(struct store_database *database, int64_t latest
     return run(database, update);
 }
 
-static enum error add_to_count(struct store_database *database, enum message_status status,
-                               int64_t delta)
-{
-    struct statement *update = get(database, ADD_TO_COUNT);
-    statement_bind_integer(update, FIELD_STATUS, status);
-    statement_bind_integer(update, FIELD_DELTA, delta);
-    return run(database, update);
-}
-
 static enum error read_queued_since(struct store_database *database, int64_t now_ms,
                                     int64_t *since_ms)
 {
@@ -415,7 +337,7 @@ const struct message_rows sql_message_rows = {
     .insert = insert_rows_one,
     .insert_many = insert_rows_many,
     .find = message_rows_find,
-    .change = change_message,
+    .change = change_rows_one,
     .assign = assign_message,
     .set_place = set_place,
     .request_cancel = request_cancel,
@@ -441,6 +363,6 @@ const struct message_rows sql_message_rows = {
     .list_finished = list_finished,
     .correct_future = correct_future,
     .remove_texts = remove_texts,
-    .add_to_count = add_to_count,
+    .add_to_count = change_rows_add_to_count,
     .read_queued_since = read_queued_since,
 };

@@ -25,6 +25,16 @@ MUST_CHECK enum error message_rows_insert(struct store_database *database,
                                           const struct message *message,
                                           const struct message_place *place);
 
+/* :lane, :rank_ms and :due_at_ms. */
+void message_rows_bind_place(struct statement *statement, const struct message_place *place);
+
+/* change_rows.c of the backend. See struct message_rows. */
+enum error change_rows_one(struct store_database *database, const struct message_row *before,
+                           const struct message_row *after, enum transition_reason reason,
+                           const struct message_error *error);
+enum error change_rows_add_to_count(struct store_database *database, enum message_status status,
+                                    int64_t delta);
+
 /* insert_rows.c of the backend. *taken: another message has the key, and nothing was inserted. `place` is NULL without options. */
 MUST_CHECK enum error insert_rows_at(struct store_database *database, const struct message *message,
                                      const struct message_place *place, int64_t seq, bool *taken);
@@ -39,6 +49,7 @@ enum error purge_rows(struct store_database *database, const struct message_row 
                       size_t count, int64_t *newest_event);
 
 /* queue_rows.c: what waits to be sent. See struct message_rows. */
+MUST_CHECK enum error queue_rows_read_one(const struct statement *select, struct due_message *due);
 enum error queue_rows_read_due(struct store_database *database, struct statement *select,
                                size_t limit, struct due_message due[], size_t *count);
 enum error queue_rows_list_due(struct store_database *database, int64_t expired_at_ms, size_t limit,

@@ -6,7 +6,7 @@ static struct statement *get(struct store_database *database, enum statement_id 
     return statement_get(&database->handle, id);
 }
 
-static enum error read_due(const struct statement *select, struct due_message *due)
+enum error queue_rows_read_one(const struct statement *select, struct due_message *due)
 {
     message_rows_read(select, &due->row);
     due->message = (struct message){.id = due->row.id, .request_id = due->row.request_id};
@@ -33,7 +33,7 @@ enum error queue_rows_read_due(struct store_database *database, struct statement
     *count = 0;
     enum error error = statement_step(&database->handle, select, &row);
     while (error == ERROR_NONE && row) {
-        error = read_due(select, &due[(*count)++]);
+        error = queue_rows_read_one(select, &due[(*count)++]);
         if (error == ERROR_NONE)
             error = statement_step(&database->handle, select, &row);
     }
@@ -88,7 +88,7 @@ enum error queue_rows_load_due(struct store_database *database, int64_t seq,
     statement_bind_integer(select, FIELD_SEQ, seq);
     enum error error = statement_step(&database->handle, select, &found);
     if (error == ERROR_NONE)
-        error = found ? read_due(select, due) : ERROR_INTERNAL;
+        error = found ? queue_rows_read_one(select, due) : ERROR_INTERNAL;
     statement_reset(select);
     return error;
 }

@@ -2,6 +2,8 @@
  * bench-libpq URL unnest|copy ROWS_PER_COMMIT SECONDS: the ceiling of a store in PostgreSQL. One connection writes messages of
  * the same size into a plain table with the two indexes nobody can do without, its key and its queue, so many in each durable
  * commit, as arrays in one statement or by COPY, with nothing around.
+ * bench-libpq URL copy-messages ROWS_PER_COMMIT SECONDS: the same by COPY into the two tables of a gateway that is there, as new
+ * messages: what its store would do at most with COPY.
  * bench-libpq URL lookup CONNECTIONS SECONDS: of the messages that a gateway has there, one by its key, again and again on so many
  * connections, each with a thread.
  * It prints what it wrote or read per second as JSON.
@@ -114,14 +116,34 @@ static void add_bytes(struct buffer *copy, const void *bytes, size_t count)
     buffer_append(copy, bytes, count);
 }
 
-static void copy_rows(PGconn *pg, struct buffer *copy, unsigned first, unsigned count)
+static void begin_copy(struct buffer *copy)
 {
-    static const char head[19] = "PGCOPY\n\377\r\n", fields[2] = {0, COLUMNS}, end[2] = "\377\377";
+    static const char head[19] = "PGCOPY\n\377\r\n";
     buffer_clear(copy);
     buffer_append(copy, head, sizeof(head));
+}
+
+static void begin_row(struct buffer *copy, char column_count)
+{
+    const char fields[2] = {0, column_count};
+    buffer_append(copy, fields, sizeof(fields));
+}
+
+/* What was begun by a query that goes on behind it. */
+static void send_copy(PGconn *pg, const struct buffer *copy)
+{
+    if (copy->failed || PQputCopyData(pg, copy->data, (int)copy->length) != 1 ||
+        PQputCopyData(pg, "\377\377", 2) != 1 || PQputCopyEnd(pg, NULL) != 1)
+        fail(PQerrorMessage(pg));
+    PQclear(check(pg, PQgetResult(pg), PGRES_COMMAND_OK));
+}
+
+static void copy_rows(PGconn *pg, struct buffer *copy, unsigned first, unsigned count)
+{
+    begin_copy(copy);
     for (unsigned i = 0; i < count; i++) {
         struct row row = make_row(first + i);
-        buffer_append(copy, fields, sizeof(fields));
+        begin_row(copy, COLUMNS);
         add_integer(copy, message_id_seq(&row.id), 8);
         add_bytes(copy, row.id.bytes, MESSAGE_ID_BYTES);
         add_bytes(copy, row.phone_number, strlen(row.phone_number));
@@ -129,13 +151,67 @@ static void copy_rows(PGconn *pg, struct buffer *copy, unsigned first, unsigned 
         add_integer(copy, 0, 2);
         add_integer(copy, message_id_time_ms(&row.id), 8);
     }
-    buffer_append(copy, end, sizeof(end));
     PQclear(check(pg, PQexec(pg, "COPY plain_row FROM STDIN (FORMAT binary)"), PGRES_COPY_IN));
-    if (copy->failed || PQputCopyData(pg, copy->data, (int)copy->length) != 1 ||
-        PQputCopyEnd(pg, NULL) != 1)
+    send_copy(pg, copy);
+    PQclear(PQgetResult(pg));
+}
+
+static void add_message(struct buffer *messages, const struct row *row)
+{
+    begin_row(messages, 6);
+    add_integer(messages, message_id_seq(&row->id), 8);
+    add_bytes(messages, row->id.bytes, MESSAGE_ID_BYTES);
+    add_bytes(messages, row->phone_number, strlen(row->phone_number));
+    add_integer(messages, 0, 2);
+    add_integer(messages, 1, 4);
+    add_bytes(messages, row->text, strlen(row->text));
+}
+
+static void add_state(struct buffer *states, const struct row *row)
+{
+    begin_row(states, 3);
+    add_integer(states, message_id_seq(&row->id), 8);
+    add_integer(states, 0, 2);
+    add_integer(states, message_id_time_ms(&row->id), 8);
+}
+
+static void copy_messages(PGconn *pg, struct buffer copies[2], unsigned first, unsigned count)
+{
+    begin_copy(&copies[0]);
+    begin_copy(&copies[1]);
+    for (unsigned i = 0; i < count; i++) {
+        struct row row = make_row(first + i);
+        add_message(&copies[0], &row);
+        add_state(&copies[1], &row);
+    }
+    if (!PQsendQuery(pg, "BEGIN; COPY message (seq, id, phone_number, encoding, segments, text)"
+                         " FROM STDIN (FORMAT binary);"
+                         " COPY message_state (seq, status, updated_at_ms)"
+                         " FROM STDIN (FORMAT binary); COMMIT"))
         fail(PQerrorMessage(pg));
     PQclear(check(pg, PQgetResult(pg), PGRES_COMMAND_OK));
+    for (int i = 0; i < 2; i++) {
+        PQclear(check(pg, PQgetResult(pg), PGRES_COPY_IN));
+        send_copy(pg, &copies[i]);
+    }
+    PQclear(check(pg, PQgetResult(pg), PGRES_COMMAND_OK));
     PQclear(PQgetResult(pg));
+}
+
+static void write_messages(unsigned rows_per_commit)
+{
+    struct buffer copies[2];
+    PGconn *pg = open_connection();
+    buffer_init(&copies[0], INT32_MAX);
+    buffer_init(&copies[1], INT32_MAX);
+    unsigned rows = 0;
+    double start = now();
+    for (; now() - start < seconds; rows += rows_per_commit)
+        copy_messages(pg, copies, rows, rows_per_commit);
+    printf("{\"rows_per_second\": %.1f}\n", rows / (now() - start));
+    buffer_fini(&copies[0]);
+    buffer_fini(&copies[1]);
+    PQfinish(pg);
 }
 
 static void write_rows(bool by_copy, unsigned rows_per_commit)
@@ -252,7 +328,7 @@ static void read_rows(unsigned connections)
 int main(int argc, char **argv)
 {
     if (argc != 5) {
-        fprintf(stderr, "usage: bench-libpq URL unnest|copy|lookup COUNT SECONDS\n");
+        fprintf(stderr, "usage: bench-libpq URL unnest|copy|copy-messages|lookup COUNT SECONDS\n");
         return 2;
     }
     unsigned count = (unsigned)atoi(argv[3]);
@@ -260,6 +336,8 @@ int main(int argc, char **argv)
     seconds = atof(argv[4]);
     if (strcmp(argv[2], "lookup") == 0)
         read_rows(MIN(count, MOST_CONNECTIONS));
+    else if (strcmp(argv[2], "copy-messages") == 0)
+        write_messages(count);
     else
         write_rows(strcmp(argv[2], "copy") == 0, count);
     return 0;

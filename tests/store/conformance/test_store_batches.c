@@ -4,6 +4,8 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum { CALLERS = 16, MESSAGES_EACH = 200 };
 
@@ -71,6 +73,71 @@ static void writes_share_transactions_and_one_failure_harms_no_other(void **stat
     }
     assert_int_equal(count_messages(fixture), 1 + COUNT * 9 / 10);
     assert_int_equal(count_messages_in(fixture, MESSAGE_QUEUED), 1 + COUNT * 9 / 10);
+}
+
+static void assert_history(struct store_fixture *fixture, const struct message_id *id,
+                           const enum message_status *statuses, size_t status_count,
+                           const char *last_code)
+{
+    struct message_event *events;
+    size_t count;
+    assert_int_equal(store_read_history(fixture->reader, id, 0, 100, &events, &count), ERROR_NONE);
+    assert_int_equal(count, status_count);
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(events[i].status, statuses[i]);
+    assert_string_equal(events[count - 1].error_code, last_code);
+    free(events);
+}
+
+static void a_message_may_change_several_times_in_one_transaction(void **state)
+{
+    static const struct {
+        int message;
+        enum message_status status;
+    } reports[] = {{0, MESSAGE_SENDING},
+                   {1, MESSAGE_SENDING},
+                   {0, MESSAGE_SENT},
+                   {1, MESSAGE_FAILED},
+                   {0, MESSAGE_DELIVERED}};
+    static const enum message_status delivered[] = {
+        MESSAGE_QUEUED, MESSAGE_ACCEPTED, MESSAGE_SENDING, MESSAGE_SENT, MESSAGE_DELIVERED};
+    static const enum message_status failed[] = {MESSAGE_QUEUED, MESSAGE_ACCEPTED, MESSAGE_SENDING,
+                                                 MESSAGE_FAILED};
+    static const char *const devices[] = {"phone", "phone"};
+    static struct counted_write writes[ARRAY_LENGTH(reports)];
+    static atomic_int left = ARRAY_LENGTH(reports);
+    struct store_fixture *fixture = *state;
+    struct message_id ids[2];
+    struct store_hold hold;
+    for (int i = 0; i < 2; i++)
+        ids[i] = given_message(fixture, "+1234567890", "text");
+    assert_int_equal(given_claim(fixture, devices, 2), 2);
+    store_hold_begin(&hold, fixture->store);
+    for (size_t i = 0; i < ARRAY_LENGTH(reports); i++) {
+        struct store_write *write = &writes[i].write;
+        *write = (struct store_write){
+            .verb = STORE_REPORT, .done = count_down, .owner = &writes[i]};
+        writes[i].left = &left;
+        write->report.ref = (struct message_ref){ids[reports[i].message], 1};
+        write->report.seq = -1;
+        write->report.status = reports[i].status;
+        strcpy(write->report.holder.device_id, "phone");
+        if (reports[i].status == MESSAGE_FAILED)
+            strcpy(write->report.error_code, "no_credit");
+        assert_int_equal(store_submit(fixture->store, write), ERROR_NONE);
+    }
+    store_hold_release(&hold);
+    struct store_write probe = {.verb = STORE_PROBE}; /* writes run in order: this one is last */
+    assert_int_equal(store_run(fixture->store, &probe), ERROR_NONE);
+    assert_int_equal(atomic_load(&left), 0);
+    for (size_t i = 0; i < ARRAY_LENGTH(reports); i++)
+        assert_true(writes[i].write.result == ERROR_NONE && writes[i].write.report.changed);
+    assert_history(fixture, &ids[0], delivered, ARRAY_LENGTH(delivered), "");
+    assert_history(fixture, &ids[1], failed, ARRAY_LENGTH(failed), "no_credit");
+    struct message message = stored(fixture, &ids[1]);
+    assert_string_equal(message.error_code, "no_credit");
+    message_fini(&message);
+    assert_consistent(fixture);
 }
 
 static void note_thread(struct store_write *write)
@@ -269,6 +336,7 @@ static void a_transaction_of_another_store_gives_busy_in_time_and_nothing_is_wri
 
 UNIT_TESTS(STORE_TEST(every_write_of_many_threads_is_stored),
            STORE_TEST(writes_share_transactions_and_one_failure_harms_no_other),
+           STORE_TEST(a_message_may_change_several_times_in_one_transaction),
            STORE_TEST(a_write_runs_inline_where_its_submitter_asks_for_it),
            STORE_TEST(writes_submitted_before_the_close_are_stored),
            STORE_TEST(the_doorbell_rings_for_messages_alone_and_after_the_commit),

@@ -110,6 +110,53 @@ CREATE INDEX message_with_text ON message_state (seq) WHERE phase = 2 AND has_te
 CREATE INDEX message_rare ON message_state (rare, seq) WHERE rare IS NOT NULL;
 CREATE INDEX message_by_device ON message_state (device_id, seq) WHERE device_id IS NOT NULL;
 
+-- The rows that statements.def takes in arrays; records.h. Their columns are those of the tables: the writer of both is
+-- change_rows.c.
+CREATE TYPE changed_message AS (
+    seq              bigint,
+    old_status       smallint,
+    old_attempt      integer,
+    status           smallint,
+    attempt          integer,
+    event_count      integer,
+    device_id        text,
+    device_sim       smallint,
+    journal          bytea,
+    failures         integer,
+    proved_attempt   integer,
+    report_seq       bigint,
+    retry_at_ms      bigint,
+    updated_at_ms    bigint,
+    returned_at_ms   bigint,
+    dispatched_at_ms bigint,
+    accepted_at_ms   bigint,
+    sending_at_ms    bigint,
+    sent_at_ms       bigint,
+    delivered_at_ms  bigint,
+    failed_at_ms     bigint,
+    expired_at_ms    bigint,
+    cancelled_at_ms  bigint,
+    unknown_at_ms    bigint,
+    keeps_error      boolean,
+    error_code       text,
+    error_message    text,
+    lane             text,
+    rank_ms          bigint,
+    due_at_ms        bigint
+);
+
+CREATE TYPE new_message_event AS (
+    message_seq   bigint,
+    number        integer,
+    status        smallint,
+    attempt       integer,
+    device_id     text,
+    error_code    text,
+    error_message text,
+    at_ms         bigint,
+    reason        smallint
+);
+
 CREATE TABLE batch (
     id            bytea   PRIMARY KEY CHECK (length(id) = 16),
     created_at_ms bigint  NOT NULL,
