@@ -121,6 +121,26 @@ def test_a_phone_that_does_not_answer_an_offer_is_disconnected(make_gateway):
     assert AssuredPhone(gateway, "second").take() == (message_id, 2)
 
 
+@pytest.mark.parametrize("status", ("sent", "delivered"))
+def test_an_offer_that_was_sent_stays_with_its_phone(make_gateway, status):
+    # A phone that does not wait for the release, or a database that was put back and offers again what the phone has sent.
+    gateway = make_gateway(ACK_TIMEOUT_SECONDS=1).start()
+    first = AssuredPhone(gateway, "first", credit=1)
+    gateway.api.send()
+    message_id, attempt = first.receive_offer()
+    first.report(message_id, attempt, status)
+    assert gateway.api.message(message_id)["status"] == status
+    # It counts as an answer: there is room for the next message, and the connection goes on.
+    gateway.api.send()
+    next_id, next_attempt = first.take()
+    first.answer("ack", message_id, attempt)
+    first.expect("drop", message_id, attempt)
+    first.report(next_id, next_attempt, "sent")
+    first.close()
+    second = AssuredPhone(gateway, "second")
+    assert second.is_silent() and gateway.api.message(message_id)["device_id"] == "first"
+
+
 def test_a_late_ack_gets_a_drop(make_gateway):
     gateway = make_gateway().start()
     first = AssuredPhone(gateway, "first", credit=1)

@@ -304,10 +304,8 @@ inline store_report(d, its_attempt, its_status, its_epoch)
         last_report = its_status;
         if
         :: its_status == SUBMITTING && status == ACCEPTED -> status = SENDING
-        :: its_status == DONE_SENT && status != QUEUED && status != DISPATCHED &&
-           status != DELIVERED -> status = SENT
-        :: its_status == DONE_DELIVERED && status != QUEUED && status != DISPATCHED ->
-            status = DELIVERED
+        :: its_status == DONE_SENT && status != QUEUED && status != DELIVERED -> status = SENT
+        :: its_status == DONE_DELIVERED && status != QUEUED -> status = DELIVERED
         :: its_status == DONE_UNDELIVERED &&
            (IN_HAND(status) || status == SENT || status == UNKNOWN) ->
             status = FAILED

@@ -395,6 +395,10 @@ MUTATIONS = [
              "TRANSITION(SENDING, QUEUED, DEVICE, PROVED)\nTRANSITION(SENT, QUEUED, DEVICE, PROVED)\n",
              unit("test_message", "every_pair_is_as_written") +
              unit("test_sqlite_open", "the_database_has_the_table_of_the_code")),
+    Mutation("evidence-of-an-offer", STORE, "a report that an offer was sent counts, and it is not offered again",
+             "common/model/transitions.def", "TRANSITION(DISPATCHED, SENT, DEVICE, CURRENT)\n", "",
+             unit("test_message", "every_pair_is_as_written") +
+             unit("test_store_messages", "an_offer_that_was_sent_is_not_offered_again")),
     Mutation("late-report", STORE, "an older report does not undo a newer one",
              "common/store/verbs/messages.c", "report->seq <= row->report_seq;\n",
              "report->seq < row->report_seq - 1;\n",

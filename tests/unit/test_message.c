@@ -7,7 +7,7 @@
 static const char *const expected[MESSAGE_STATUS_COUNT][MESSAGE_STATUS_COUNT] = {
     /*               queued disp. acc.  send. sent  deliv. failed exp.  canc.  unknown */
     /* queued     */ {"-", "B", "B", "-", "-", "-", "B", "B", "AB", "O"},
-    /* dispatched */ {"B", "-", "BP", "-", "-", "-", "-", "B", "AB", "O"},
+    /* dispatched */ {"B", "-", "BP", "-", "P", "P", "-", "B", "AB", "O"},
     /* accepted   */ {"BP", "-", "-", "P", "P", "P", "P", "P", "P", "BPO"},
     /* sending    */ {"P", "-", "-", "-", "P", "P", "P", "-", "-", "BPO"},
     /* sent       */ {"-", "-", "-", "-", "-", "P", "P", "-", "-", "-"},
@@ -65,6 +65,8 @@ static void a_move_needs_its_facts(void **state)
         {MESSAGE_DISPATCHED, MESSAGE_ACCEPTED, MESSAGE_ACTOR_DEVICE,
          MESSAGE_BY_HOLDER | MESSAGE_OF_ATTEMPT | MESSAGE_OF_JOURNAL | MESSAGE_OF_SESSION},
         {MESSAGE_DISPATCHED, MESSAGE_QUEUED, MESSAGE_ACTOR_BROKER,
+         MESSAGE_BY_HOLDER | MESSAGE_OF_ATTEMPT},
+        {MESSAGE_DISPATCHED, MESSAGE_SENT, MESSAGE_ACTOR_DEVICE,
          MESSAGE_BY_HOLDER | MESSAGE_OF_ATTEMPT},
         {MESSAGE_ACCEPTED, MESSAGE_QUEUED, MESSAGE_ACTOR_DEVICE,
          MESSAGE_BY_HOLDER | MESSAGE_OF_ATTEMPT | MESSAGE_OF_JOURNAL | MESSAGE_NOTHING_SENT},

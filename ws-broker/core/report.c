@@ -57,6 +57,19 @@ static void refund(struct broker *broker, struct session *session,
     broker->dispatch.due = true;
 }
 
+/* A device that has sent what it was only offered answers the offer with that. */
+static void end_offer(struct broker *broker, struct session *session,
+                      const struct store_report *report, int64_t now_ms)
+{
+    const struct in_flight_message *message = session_find_in_flight(session, &report->ref);
+    bool was_sent = report->status == MESSAGE_SENT || report->status == MESSAGE_DELIVERED;
+    if (!message || !was_sent || !message->offered || message->acknowledged)
+        return;
+    session_forget(session, &report->ref);
+    eligibility_update(broker, session, now_ms);
+    broker->dispatch.due = true;
+}
+
 static void on_reported(struct broker *broker, struct store_request *request, int64_t now_ms)
 {
     struct session *session = session_table_find(&broker->sessions, request->session);
@@ -69,6 +82,8 @@ static void on_reported(struct broker *broker, struct store_request *request, in
     session->pending_reports--;
     if (write->result == ERROR_NONE && write->report.refund.segments > 0)
         refund(broker, session, &write->report, now_ms);
+    if (write->result == ERROR_NONE && write->report.changed)
+        end_offer(broker, session, &write->report, now_ms);
     if (write->report.seq >= 0) { /* a report that was not stored comes again */
         if (stored && session->state != SESSION_CLOSING)
             acknowledge(broker, session, write->report.seq);
@@ -117,7 +132,7 @@ void report_take(struct broker *broker, struct session *session, struct frame *f
     FAIL_POINT("broker.before_report");
     store_request_submit(&broker->requests, request);
 
-    /* An offer stays in flight until it is released or returned, whatever is reported about it. */
+    /* An offer stays in flight until it is released or returned, or the store has taken a report that it was sent. */
     const struct in_flight_message *message = session_find_in_flight(session, &frame->ref);
     if (message && !message->offered && frame->status != MESSAGE_SENDING)
         session_forget(session, &frame->ref);

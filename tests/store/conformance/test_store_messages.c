@@ -338,6 +338,29 @@ static void an_acknowledgement_counts_only_with_every_fact(void **state)
     assert_consistent(fixture);
 }
 
+static void an_offer_that_was_sent_is_not_offered_again(void **state)
+{
+    static const enum message_status reports[] = {MESSAGE_SENDING, MESSAGE_FAILED, MESSAGE_EXPIRED,
+                                                  MESSAGE_SENT, MESSAGE_DELIVERED};
+    struct store_fixture *fixture = *state;
+    struct message_id journal = message_id_new();
+    int64_t session = given_assured_connection(fixture, "phone", &journal, NULL);
+    for (size_t i = 0; i < ARRAY_LENGTH(reports); i++) {
+        struct message_id id = given_message(fixture, "+1234567890", "text");
+        bool is_evidence = reports[i] == MESSAGE_SENT || reports[i] == MESSAGE_DELIVERED, changed;
+        given_offer(fixture, "phone", &journal);
+        assert_int_equal(given_report(fixture, &id, "else", reports[i], &changed),
+                         ERROR_MESSAGE_NOT_HELD);
+        given_report(fixture, &id, "phone", reports[i], &changed);
+        assert_int_equal(changed, is_evidence);
+        assert_int_equal(stored_status(fixture, &id),
+                         is_evidence ? reports[i] : MESSAGE_DISPATCHED);
+        assert_int_equal(given_release(fixture, &id, 1, "phone", &journal, session),
+                         is_evidence ? STORE_VERDICT_DROP : STORE_VERDICT_RELEASE);
+    }
+    assert_consistent(fixture);
+}
+
 static void the_journal_decides_about_offers(void **state)
 {
     static const struct {
@@ -550,6 +573,7 @@ UNIT_TESTS(STORE_TEST(a_queued_message_is_read_back), STORE_TEST(a_missing_messa
            STORE_TEST(a_message_from_the_future_is_waited_for_no_longer_than_others),
            STORE_TEST(stuck_messages_are_counted),
            STORE_TEST(an_acknowledgement_counts_only_with_every_fact),
+           STORE_TEST(an_offer_that_was_sent_is_not_offered_again),
            STORE_TEST(the_journal_decides_about_offers),
            STORE_TEST(a_message_that_no_device_can_send_fails_in_the_end),
            STORE_TEST(a_report_on_an_older_attempt_does_not_count),

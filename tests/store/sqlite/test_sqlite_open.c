@@ -346,7 +346,7 @@ static void the_database_refuses_what_no_message_may_do(void **state)
         const char *refused;
         const char *reason;
     } cases[] = {
-        {"", "status = 4", "not a transition"},
+        {"", "status = 3", "not a transition"},
         {"", "status = 3", "not a transition"},
         {"", "attempt = 1", "the attempt grows"},
         {"", "status = 1, attempt = 2", "the attempt grows"},
@@ -355,7 +355,7 @@ static void the_database_refuses_what_no_message_may_do(void **state)
         {"status = 1, attempt = 1, device_id = 'a'", "attempt = 0", "the attempt grows"},
         {"status = 1, attempt = 1, device_id = 'a'", "status = 2, attempt = 2",
          "the attempt grows"},
-        {"status = 1, attempt = 1, device_id = 'a'", "status = 4", "not a transition"},
+        {"status = 1, attempt = 1, device_id = 'a'", "status = 3", "not a transition"},
         {"status = 2, attempt = 1, device_id = 'a'", "status = 0, device_id = NULL", "proof"},
         {"status = 2, attempt = 1, device_id = 'a'", "status = 1", "not a transition"},
         {"status = 2, attempt = 1, device_id = 'a'", "device_id = 'b'", "stays with its device"},

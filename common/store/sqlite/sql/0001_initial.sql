@@ -200,7 +200,7 @@ CREATE INDEX opt_out_unfinished ON opt_out (phone_number) WHERE cancel_after IS 
 CREATE TRIGGER message_keeps_the_rules BEFORE UPDATE OF status, attempt, device_id ON message
 BEGIN
     SELECT CASE
-        WHEN NOT 1 << NEW.status & CASE OLD.status WHEN 0 THEN 0x3C6 WHEN 1 THEN 0x385 WHEN 2 THEN 0x3F9 WHEN 3 THEN 0x271
+        WHEN NOT 1 << NEW.status & CASE OLD.status WHEN 0 THEN 0x3C6 WHEN 1 THEN 0x3B5 WHEN 2 THEN 0x3F9 WHEN 3 THEN 0x271
                 WHEN 4 THEN 0x060 WHEN 9 THEN 0x0F0 WHEN 5 THEN 0 ELSE 0x030 END
             AND (NEW.status <> OLD.status OR NEW.event_count <> OLD.event_count)
             THEN RAISE(FAIL, 'not a transition of a message')
