@@ -218,6 +218,16 @@ def test_while_a_gateway_runs_on_either_side_it_is_named(make_gateway, tmp_path,
     assert tool(tmp_path, "database", "check", DATABASE_PATH="a.db").returncode == 0
 
 
+def test_a_file_that_another_program_has_open_is_not_copied(tmp_path, url):
+    path = make_file(tmp_path)
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("BEGIN")
+        db.execute("SELECT count(*) FROM message").fetchall()
+        words = refusal(tmp_path, "sqlite:a.db", url)
+        assert "a.db: it is in use" in words and f"process {os.getpid()} does" in words, words
+    copied(tmp_path, "sqlite:a.db", url)
+
+
 # ---- Kills ----
 
 def is_open_to_a_gateway(folder, **environment):

@@ -1,5 +1,7 @@
 #include "tests/store/postgresql_fixture.h"
 
+#include "common/store/postgresql/partitions.h"
+#include "common/store/postgresql/server_clock.h"
 #include "common/store/store.h"
 #include "tests/unit/unit.h"
 
@@ -160,4 +162,20 @@ void postgresql_close(void *session, const char *sql)
 {
     PQclear(PQexec(session, sql));
     PQfinish(session);
+}
+
+const char *postgresql_statement(const char *id)
+{
+    static const struct {
+        const char *id, *sql;
+    } statements[] = {
+#define STATEMENT(name, use, text) {#name, text},
+#include "common/store/postgresql/statements.def"
+#undef STATEMENT
+    };
+    size_t i = 0;
+    while (i < ARRAY_LENGTH(statements) && strcmp(statements[i].id, id) != 0)
+        i++;
+    assert_true(i < ARRAY_LENGTH(statements));
+    return statements[i].sql;
 }

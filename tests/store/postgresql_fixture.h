@@ -22,4 +22,7 @@ int64_t postgresql_number(const char *dsn, const char *sql);
 void *postgresql_open(const char *dsn, const char *sql);
 void postgresql_close(void *session, const char *sql);
 
+/* The text of a statement of the store, with its named parameters. */
+const char *postgresql_statement(const char *id);
+
 #endif

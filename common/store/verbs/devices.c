@@ -142,6 +142,21 @@ static enum error note_state(struct store_transaction *transaction, const char *
     return error == ERROR_NONE ? device_battery_note(transaction, device_id, info, was_low) : error;
 }
 
+/* Two brokers may be the first to see a device that was not paired, at once: what one of them adds lets the other wait. */
+static enum error find_before(struct store_transaction *transaction,
+                              const struct store_connect_device *connect,
+                              struct device_connection *before)
+{
+    const char *device_id = connect->holder.device_id;
+    const struct device_rows *devices = transaction->rows->devices;
+    enum error error = devices->find_connection(transaction->database, device_id, before);
+    if (error != ERROR_NONE || before->epoch != 0 || *connect->token_id)
+        return error;
+    error = devices->add(transaction->database, device_id, transaction->now_ms);
+    return error == ERROR_NONE ? devices->find_connection(transaction->database, device_id, before)
+                               : error;
+}
+
 static enum error connect_device(struct store_transaction *transaction,
                                  struct store_connect_device *connect)
 {
@@ -149,7 +164,7 @@ static enum error connect_device(struct store_transaction *transaction,
     const struct device_rows *devices = transaction->rows->devices;
     const struct event_row event = {.type = EVENT_DEVICE_CONNECTED, .device_id = device_id};
     struct device_connection before;
-    enum error error = devices->find_connection(transaction->database, device_id, &before);
+    enum error error = find_before(transaction, connect, &before);
     connect->connection_epoch = before.epoch + 1;
     connect->superseded_another = error == ERROR_NONE && before.connected &&
                                   !message_id_equal(&before.broker, &connect->broker);

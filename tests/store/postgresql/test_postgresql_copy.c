@@ -3,6 +3,7 @@
 #include "tests/store/postgresql_fixture.h"
 #include "tests/store/store_fixture.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -155,10 +156,43 @@ static void a_process_that_stayed_connected_writes_nothing_more(void **state)
     assert_int_equal(postgresql_number(fixture->dsn, "SELECT count(*) FROM message"), 1);
 }
 
+/* With '1' for each named parameter; two colons are a type's. */
+static void fill_in(const char *sql, char *out)
+{
+    for (; *sql; sql++) {
+        bool is_named = sql[0] == ':' && out[-1] != ':' && islower((unsigned char)sql[1]);
+        if (!is_named) {
+            *out++ = *sql;
+            continue;
+        }
+        out = stpcpy(out, "'1'");
+        while (islower((unsigned char)sql[1]) || sql[1] == '_')
+            sql++;
+    }
+    *out = '\0';
+}
+
+/* It has looked at the schema just before. */
+static void who_begins_at_that_moment_is_no_writer(void **state)
+{
+    static struct store_copy copy;
+    char problem[STORE_ERROR_SIZE] = "", insert[1024] = " ";
+    if (!is_postgresql())
+        skip();
+    struct store_fixture *fixture = *state;
+    fill_in(postgresql_statement("INSERT_WRITER"), insert + 1);
+    assert_true(postgresql_number(fixture->dsn, insert) > 0);
+    store_fixture_close(fixture);
+    if (store_copy(fixture->dsn, fixture->path, &copy, problem) != ERROR_NONE)
+        fail_msg("%s", problem);
+    assert_int_equal(postgresql_number(fixture->dsn, insert), 0);
+}
+
 #define COPY_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 UNIT_TESTS(COPY_TEST(messages_in_all_statuses_go_there_and_back),
            COPY_TEST(a_copy_that_is_not_what_was_copied_is_undone),
            COPY_TEST(what_cannot_be_set_aside_is_not_copied),
            COPY_TEST(where_the_target_is_not_committed_the_source_is_taken_back),
-           COPY_TEST(a_process_that_stayed_connected_writes_nothing_more))
+           COPY_TEST(a_process_that_stayed_connected_writes_nothing_more),
+           COPY_TEST(who_begins_at_that_moment_is_no_writer))

@@ -1,7 +1,5 @@
 /* Several stores that write at once. */
 #include "common/store/postgresql/claim_mark.h"
-#include "common/store/postgresql/partitions.h"
-#include "common/store/postgresql/server_clock.h"
 #include "tests/store/postgresql_fixture.h"
 #include "tests/store/store_fixture.h"
 
@@ -258,6 +256,7 @@ enum { ROUNDS = 20, LEASE_MS = 60000 };
 
 static pthread_barrier_t together;
 static atomic_int keepers[ROUNDS];
+static int64_t epochs[ROUNDS][STORES];
 
 static struct store_lease_broker lease(struct side *side, const struct message_id *instance,
                                        int64_t lease_ms)
@@ -295,6 +294,39 @@ static void of_nodes_that_start_at_once_one_keeps_house(void **state)
         assert_int_equal(atomic_load(&keepers[i]), 1);
 }
 
+/* A phone that no store has seen before, and whose connection goes to several at once. */
+static void *connect_all(void *argument)
+{
+    struct side *side = argument;
+    for (int i = 0; i < ROUNDS; i++) {
+        struct store_write write = {.verb = STORE_DEVICE_CONNECT,
+                                    .connect = {.info = DEVICE_INFO_UNKNOWN,
+                                                .broker = message_id_first_at(1 + side->number)}};
+        snprintf(write.connect.holder.device_id, sizeof(write.connect.holder.device_id), "phone-%d",
+                 i);
+        pthread_barrier_wait(&together);
+        atomic_fetch_add(&side->refused, store_run(side->store, &write) != ERROR_NONE);
+        epochs[i][side->number] = write.connect.connection_epoch;
+    }
+    return NULL;
+}
+
+static void of_the_first_connections_of_a_phone_one_is_the_newest(void **state)
+{
+    need_postgresql();
+    assert_int_equal(pthread_barrier_init(&together, NULL, STORES), 0);
+    run_all(*state, (struct store_limits){0}, connect_all);
+    pthread_barrier_destroy(&together);
+    for (int i = 0; i < STORES; i++)
+        assert_int_equal(atomic_load(&sides[i].refused), 0);
+    for (int i = 0; i < ROUNDS; i++) {
+        int seen = 0;
+        for (int j = 0; j < STORES; j++)
+            seen |= 1 << epochs[i][j];
+        assert_int_equal(seen, 2 | 4 | 8);
+    }
+}
+
 /* One that was frozen goes on with what it had begun, beside the next. */
 static void *purge_all(void *argument)
 {
@@ -328,22 +360,6 @@ static void what_several_purge_at_once_is_counted_once(void **state)
 
 /* ---- Events ---- */
 
-static const char *statement(const char *id)
-{
-    static const struct {
-        const char *id, *sql;
-    } statements[] = {
-#define STATEMENT(name, use, text) {#name, text},
-#include "common/store/postgresql/statements.def"
-#undef STATEMENT
-    };
-    size_t i = 0;
-    while (i < ARRAY_LENGTH(statements) && strcmp(statements[i].id, id) != 0)
-        i++;
-    assert_true(i < ARRAY_LENGTH(statements));
-    return statements[i].sql;
-}
-
 static size_t events_after(struct store_fixture *fixture, int64_t *after)
 {
     struct store_event_query query = {.after = *after, .limit = 100};
@@ -365,7 +381,7 @@ static void no_event_appears_behind_one_that_was_read(void **state)
     given_message_in(fixture, MESSAGE_ACCEPTED);
     assert_int_equal(events_after(fixture, &after), 1);
     snprintf(sql, sizeof(sql), "BEGIN; %s; INSERT INTO gateway_event (type, at_ms) VALUES (10, 1)",
-             statement("LOCK_EVENTS"));
+             postgresql_statement("LOCK_EVENTS"));
     void *late = postgresql_open(fixture->dsn, sql);
     given_message_in(fixture, MESSAGE_ACCEPTED);
     given_message_in(fixture, MESSAGE_ACCEPTED);
@@ -381,5 +397,6 @@ UNIT_TESTS(WRITERS_TEST(each_message_is_claimed_by_one_store),
            WRITERS_TEST(a_limit_is_exact_over_all_stores),
            WRITERS_TEST(a_key_creates_one_message_over_all_stores),
            WRITERS_TEST(of_nodes_that_start_at_once_one_keeps_house),
+           WRITERS_TEST(of_the_first_connections_of_a_phone_one_is_the_newest),
            WRITERS_TEST(what_several_purge_at_once_is_counted_once),
            WRITERS_TEST(no_event_appears_behind_one_that_was_read))
