@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from harness.gateway import builds_of
 from harness.phone import AssuredPhone
 from harness.postgresql import Server, programs, query
 from harness.waiting import wait_for
@@ -39,8 +40,8 @@ def stop(gateway):
     gateway.ws_broker.stop()
 
 
-def settle(gateway, *options):
-    status, printed, errors = gateway.command("database", "settle", "--json", *options)
+def settle(gateway, *options, build=None):
+    status, printed, errors = gateway.command("database", "settle", "--json", *options, build=build)
     assert status == 0, errors
     return json.loads(printed)["now_unknown"]
 
@@ -75,6 +76,9 @@ def test_what_was_sent_after_the_dump_is_not_sent_again(make_gateway, server, tm
         process.start(ready=False)
         assert process.wait() == 1 and "sms-gateway database settle" in process.log(), process.log()[-500:]
     assert "restored from a dump" in refusal(gateway, "statistics")
+    for build in builds_of("address"):
+        assert settle(gateway, build=build) == 2
+        restore(server, "dumped", tmp_path / "dump")
     assert settle(gateway) == 2
     start(gateway)
     phone = AssuredPhone(gateway, "phone", journal=phone.journal, entries=[(queued, 1, "released")], credit=1)
