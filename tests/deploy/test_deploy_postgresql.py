@@ -2,10 +2,14 @@
 one before it. The server is reached by its socket, by the user that the programs run as."""
 
 import re
+import shutil
 
 import pytest
 
+from harness.gateway import ROOT
 from harness.waiting import wait_for
+from machine import ADDRESS
+from packages import both
 
 INSTALL = "/root/gateway/deploy/install.sh"
 SCRIPTS = "/usr/lib/sms-gateway"
@@ -72,3 +76,34 @@ def test_both_are_removed_and_the_database_stays(site):
                               " -not -path '/var/log/*'; getent passwd; getent group; dpkg -l")
     assert "sms-gateway" not in left, left
     assert stored(site, "SELECT count(*) FROM message") == ["1"]
+
+
+def test_a_node_is_installed_by_the_lines_of_two_hosts(site):
+    """With a password and over the network, behind the balancer of the page; both database hosts are this one."""
+    page = (ROOT / "deploy/TWO-HOSTS.md").read_text()
+    settings, password = (re.search(rf"```{kind}\n(.*?)```", page, re.S).group(1) for kind in ("env", "pgpass"))
+    packages, start = re.findall(r"```bash\n(.*?)```", page, re.S)
+    site.machine.shell("cd /; runuser -u postgres -- psql -q"
+                       " -c \"CREATE ROLE gateway LOGIN PASSWORD 'FIRST-PASSWORD'\" -c 'DROP DATABASE sms' -c 'CREATE DATABASE sms OWNER gateway'")
+    folder = site.machine.path("/root/node")
+    folder.mkdir()
+    for file in both(site.present):
+        shutil.copy(file, folder)
+    site.machine.shell(f"cd /root/node; {packages}")
+    here = {"192.0.2.11,192.0.2.12": "127.0.0.1,127.0.0.1", "192.0.2.11": "127.0.0.1", "192.0.2.12": "127.0.0.1", "192.0.2.10": ADDRESS}
+    balancer = (ROOT / "deploy/examples/balancer.conf").read_text()
+    for address, other in here.items():
+        settings, balancer = (text.replace(address, other) for text in (settings, balancer))
+    (folder / "balancer.conf").write_text(balancer)
+    site.machine.shell("nginx -c /root/node/balancer.conf >/dev/null 2>&1")
+    with site.machine.path("/etc/sms-gateway/settings.env").open("a") as file:
+        file.write(settings)
+    site.machine.path("/etc/sms-gateway/pgpass").write_text(password)
+    text = site.machine.shell(start)
+    assert "a message was accepted, dispatched to the phone and delivered" in text, text
+    assert f"serves http://{ADDRESS} " in text and re.search(r"The first API key.*\n  sgw_\S+", text), text
+    assert site.machine.shell("systemctl show -p PrivateNetwork --value sms-gateway-api sms-gateway-broker").split() == ["no", "no"]
+    assert '"durability":"single"' in site.machine.shell(f"curl -sS 'http://{ADDRESS}/readyz?verbose'")
+    site.machine.shell(f"{SCRIPTS}/uninstall.sh --purge-data --yes; nginx -c /root/node/balancer.conf -s stop;"
+                       " systemctl unmask nginx.service")
+    assert not site.machine.path("/etc/sms-gateway").exists()
