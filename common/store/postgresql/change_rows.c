@@ -44,6 +44,7 @@ void change_rows_fini(struct store_database *database)
         free(database->wanted[i].ids);
     last_devices_fini(&database->last_devices);
     free(changes->rows);
+    records_fini(&database->added);
     records_fini(&changes->messages);
     records_fini(&changes->events);
 }

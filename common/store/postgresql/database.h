@@ -82,11 +82,12 @@ struct store_database {
 
     struct record_types types;
 
-    /* New messages, inserted together; their columns are in `arrays` until they are sent. */
+    /* New messages, inserted together. */
     struct store_write *enqueue; /* the write that runs, if its message outlives it; or NULL */
     struct store_write *waiting[STORE_MAX_BATCH];
     size_t waiting_count;
-    struct buffer arrays[32];
+    struct records added; /* while they are sent */
+    struct buffer arrays[2];
 };
 
 /* Without a connection; NULL without memory. `options` stay valid until it is freed, which closes its connections and removes the

@@ -8,7 +8,8 @@ enum error record_types_read(struct store_database *database)
     struct handle *handle = &database->handle;
     struct statement *select = statement_get(handle, READ_TYPES);
     struct record_types *types = &database->types;
-    uint32_t *const numbers[] = {&types->changed_message, &types->new_message_event};
+    uint32_t *const numbers[] = {&types->new_message, &types->new_message_with_options,
+                                 &types->changed_message, &types->new_message_event};
     bool row;
     enum error error = statement_step(handle, select, &row);
     for (int i = 0; i < (int)ARRAY_LENGTH(numbers) && error == ERROR_NONE && row; i++)

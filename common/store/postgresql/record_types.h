@@ -10,7 +10,7 @@
 struct store_database;
 
 struct record_types {
-    uint32_t changed_message, new_message_event;
+    uint32_t new_message, new_message_with_options, changed_message, new_message_event;
 };
 
 /* Of each new connection. */

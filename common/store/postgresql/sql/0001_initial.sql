@@ -110,8 +110,44 @@ CREATE INDEX message_with_text ON message_state (seq) WHERE phase = 2 AND has_te
 CREATE INDEX message_rare ON message_state (rare, seq) WHERE rare IS NOT NULL;
 CREATE INDEX message_by_device ON message_state (device_id, seq) WHERE device_id IS NOT NULL;
 
--- The rows that statements.def takes in arrays; records.h. Their columns are those of the tables: the writer of both is
--- change_rows.c.
+-- The rows that statements.def takes in arrays; records.h. Their columns are those of the tables: the writers of both are
+-- insert_rows.c and change_rows.c.
+CREATE TYPE new_message AS (
+    seq           bigint,
+    id            bytea,
+    request_id    bytea,
+    segments      integer,
+    updated_at_ms bigint,
+    phone_number  text,
+    encoding      smallint,
+    text          text
+);
+
+CREATE TYPE new_message_with_options AS (
+    seq           bigint,
+    id            bytea,
+    request_id    bytea,
+    segments      integer,
+    updated_at_ms bigint,
+    phone_number  text,
+    encoding      smallint,
+    text          text,
+    target_device text,
+    target_group  text,
+    target_sim    smallint,
+    priority      smallint,
+    send_at_ms    bigint,
+    expires_at_ms bigint,
+    no_report     smallint,
+    content       smallint,
+    data_port     integer,
+    reference     text,
+    batch_id      bytea,
+    lane          text,
+    rank_ms       bigint,
+    due_at_ms     bigint
+);
+
 CREATE TYPE changed_message AS (
     seq              bigint,
     old_status       smallint,
