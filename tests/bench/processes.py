@@ -1,5 +1,6 @@
 """Processor time and memory of the gateway's processes, and the load generator."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -16,16 +17,18 @@ def family(pid):
     pids = [pid]
     for pid_of_parent in pids:
         children = Path(f"/proc/{pid_of_parent}/task/{pid_of_parent}/children")
-        pids += [int(child) for child in children.read_text().split()]
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a server ends some of its processes at any time
+            pids += [int(child) for child in children.read_text().split()]
     return pids
 
 
 def cpu_seconds(pid):
-    """Of all its threads and children, to the nanosecond. A thread that has ended is not in it."""
+    """Of all its threads and children, to the nanosecond. What has ended is not in it."""
     total = 0
     for member in family(pid):
-        for task in Path(f"/proc/{member}/task").iterdir():
-            total += int((task / "schedstat").read_text().split()[0])
+        for schedstat in Path("/proc").glob(f"{member}/task/*/schedstat"):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                total += int(schedstat.read_text().split()[0])
     return total / 1e9
 
 

@@ -406,11 +406,24 @@ static struct owed answer_to_sms(const struct store_write *write)
     return owed;
 }
 
+/* The store has taken it: what was offered is sent. */
+static void answer_report(const struct store_write *write, struct phone *phone)
+{
+    bool was_sent = write->report.status == MESSAGE_SENT ||
+                    write->report.status == MESSAGE_DELIVERED;
+    struct in_flight *held = in_flight_find(phone, message_of_id(&write->report.ref.id),
+                                            write->report.ref.attempt);
+    if (held && was_sent && write->report.changed && held->offered && !held->answered)
+        in_flight_take(phone, held);
+}
+
 void promise_answered(const struct pending *pending)
 {
     const struct store_write *write = pending->write;
     struct phone *phone = phone_find(pending->session);
     bool refused = write->result != ERROR_NONE;
+    if (phone && !refused && write->verb == STORE_REPORT)
+        answer_report(write, phone);
     if (phone && refused && write->verb == STORE_DEVICE_CONNECT)
         phone->must_close = true;
     else if (phone && write->verb == STORE_REPORT && phone->assured && write->report.seq >= 0)

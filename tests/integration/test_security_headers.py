@@ -32,9 +32,9 @@ def walked(module_gateway, lan):
 
 SAMPLES = {  # every location of gateway.conf, and requests for it
     "/api/": [head("GET", "/api/sms"), head("GET", "/api/nothing"), head("PUT", "/api/sms"),
-              head("POST", "/api/send-sms", "Content-Length: 0"), head("OPTIONS", "/api/sms"),
-              head("POST", "/api/send-sms", JSON, "Content-Length: 100000"),
-              head("GET", "/api/sms?limit=0"), head("GET", "/api/sms?" + "a" * 9000)],
+              head("OPTIONS", "/api/sms"), head("GET", "/api/sms?limit=0"), head("GET", "/api/sms?" + "a" * 9000)],
+    "= /api/send-sms": [head("POST", "/api/send-sms", "Content-Length: 0"), head("GET", "/api/send-sms"),
+                        head("POST", "/api/send-sms", JSON, "Content-Length: 100000")],
     "= /api/batches": [head("POST", "/api/batches", JSON, "Content-Length: 2") + b"{}", head("GET", "/api/batches"),
                        head("POST", "/api/batches", JSON, "Content-Length: 100000000")],
     "= /api/pair": [pairing(b"WRONG")] * 8,

@@ -17,6 +17,8 @@ static enum error run_and_commit(struct store_database *database, struct store_w
     if (error == ERROR_NONE)
         error = transaction_flush(transaction);
     if (error == ERROR_NONE)
+        error = change_rows_send_all(database);
+    if (error == ERROR_NONE)
         error = handle_settle(handle); /* an error of the commit is one of the commit alone */
     if (error == ERROR_NONE)
         error = statement_run(handle, statement_get(handle, COMMIT_WRITE));
