@@ -1,5 +1,6 @@
 #include "api-fcgi/server/query.h"
 
+#include "common/base/hex.h"
 #include "common/base/url.h"
 #include "common/base/utf8.h"
 
@@ -9,11 +10,6 @@
 #include <string.h>
 
 /* ---- Parsing ---- */
-
-static int hex_value(char c)
-{
-    return isdigit((unsigned char)c) ? c - '0' : tolower((unsigned char)c) - 'a' + 10;
-}
 
 /* Decodes up to one of `stops`, or to the end, as application/x-www-form-urlencoded: + is a space. */
 static bool decode(const char **query, const char *stops, char *text, size_t size)

@@ -2,6 +2,7 @@
 #include "common/model/message_id.h"
 
 #include "common/base/clock.h"
+#include "common/base/hex.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -99,14 +100,6 @@ int64_t message_id_seq(const struct message_id *id)
 void message_id_format(const struct message_id *id, char text[MESSAGE_ID_TEXT_SIZE])
 {
     uuid_unparse_lower(id->bytes, text);
-}
-
-static int hex_value(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
 }
 
 /* uuid_parse takes several times as long, and each frame of a device has an id. */

@@ -1,6 +1,7 @@
 """A PostgreSQL server of the tests' own, and its standby: in a temporary folder, with a socket there and no port, as a user without
 rights."""
 
+import contextlib
 import csv
 import json
 import os
@@ -152,13 +153,17 @@ class Standby(Server):
         self.follow(primary)
 
 
-def make_pair():
-    """A primary with a database `sms`, and its standby, on which is what is answered."""
+@contextlib.contextmanager
+def pair():
+    """A primary with a database `sms`, and its standby, on which is what is answered. What is added to the list ends with them."""
     primary = Server()
     query(primary.dsn, "CREATE DATABASE sms")
     standby = primary.make_standby()
     primary.set(synchronous_standby_names="*")
-    return [primary, standby]
+    servers = [primary, standby]
+    yield servers
+    for server in servers:
+        server.stop()
 
 
 class Pooler:

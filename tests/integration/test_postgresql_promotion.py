@@ -7,7 +7,7 @@ import pytest
 
 from harness.gateway import programs_folder
 from harness.phone import WorkingPhone
-from harness.postgresql import make_pair, query, url_of
+from harness.postgresql import pair, query, url_of
 from harness.waiting import LIMIT_SECONDS, wait_for
 
 numbers = itertools.count(1)
@@ -21,10 +21,8 @@ def build():
 @pytest.fixture(scope="module")
 def servers():
     """The old primary, which is the first in the URL, and the standby."""
-    made = make_pair()
-    yield made
-    for server in made:
-        server.stop()
+    with pair() as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import pytest
 from harness.gateway import programs_folder
 from harness.metrics import scrape
 from harness.phone import Phone, WorkingPhone
-from harness.postgresql import make_pair, query, url_of
+from harness.postgresql import pair, query, url_of
 from harness.waiting import LIMIT_SECONDS, wait_for
 
 numbers = itertools.count(1)
@@ -27,10 +27,8 @@ def build():
 @pytest.fixture(scope="module")
 def servers():
     """The primary and its standby; at the end the standby's too."""
-    made = make_pair()
-    yield made
-    for server in made:
-        server.stop()
+    with pair() as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

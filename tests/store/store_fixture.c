@@ -419,3 +419,50 @@ int64_t number_of(const struct store_fixture *fixture, const char *sql)
     sqlite3_close(db);
     return number;
 }
+
+/* ---- Batches, and devices of brokers ---- */
+
+struct message_id given_batch(struct store_fixture *fixture, size_t count)
+{
+    struct message *messages = calloc(count, sizeof(*messages));
+    struct message_id id = store_fixture_new_id();
+    assert_non_null(messages);
+    for (size_t i = 0; i < count; i++)
+        messages[i] = (struct message){.id = store_fixture_new_id(),
+                                       .batch_id = id,
+                                       .phone_number = "+491511234567",
+                                       .text = (char *)"a text",
+                                       .segments = 1};
+    struct store_write write = {.verb = STORE_ENQUEUE_BATCH,
+                                .enqueue_batch = {.id = id, .messages = messages, .count = count}};
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    free(messages);
+    return id;
+}
+
+int64_t given_broker_connection(struct store_fixture *fixture, const char *device_id,
+                                const struct message_id *journal, const struct message_id *broker,
+                                struct store_journal_entry *entry)
+{
+    struct store_write write = {.verb = STORE_DEVICE_CONNECT};
+    strcpy(write.connect.holder.device_id, device_id);
+    write.connect.holder.assured = journal;
+    if (journal)
+        write.connect.holder.journal = *journal;
+    write.connect.info = DEVICE_INFO_UNKNOWN;
+    write.connect.broker = *broker;
+    write.connect.entries = entry;
+    write.connect.entry_count = entry != NULL;
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    return write.connect.connection_epoch;
+}
+
+bool is_connected(struct store_fixture *fixture, const char *device_id)
+{
+    struct store_device device;
+    bool found;
+    assert_int_equal(store_find_device(fixture->reader, device_id, &device, &found), ERROR_NONE);
+    assert_true(found);
+    device_info_fini(&device.device.info);
+    return device.device.connected;
+}

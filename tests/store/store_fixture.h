@@ -66,6 +66,16 @@ struct message_id given_ended(struct store_fixture *fixture, enum message_status
 void given_offer(struct store_fixture *fixture, const char *device_id,
                  const struct message_id *journal);
 
+/* Queues a batch of so many messages; returns its id. */
+struct message_id given_batch(struct store_fixture *fixture, size_t count);
+
+/* Connects a device to a broker; returns the connection's epoch. Without a
+   journal (NULL) it is basic; `entry`: what the journal has, or NULL. */
+int64_t given_broker_connection(struct store_fixture *fixture, const char *device_id,
+                                const struct message_id *journal, const struct message_id *broker,
+                                struct store_journal_entry *entry);
+bool is_connected(struct store_fixture *fixture, const char *device_id);
+
 /* Claims the oldest queued messages for the devices, one each; returns their number. */
 size_t given_claim(struct store_fixture *fixture, const char *const *devices, size_t count);
 

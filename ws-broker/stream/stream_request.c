@@ -1,5 +1,6 @@
 #include "ws-broker/stream/stream_request.h"
 
+#include "common/base/hex.h"
 #include "common/base/json_write.h"
 #include "common/base/utf8.h"
 #include "common/model/device.h"
@@ -128,11 +129,6 @@ static const struct parameter {
 enum { PARAMETER_COUNT = ARRAY_LENGTH(parameters) };
 
 /* ---- The query ---- */
-
-static int hex_value(char c)
-{
-    return isdigit((unsigned char)c) ? c - '0' : tolower((unsigned char)c) - 'a' + 10;
-}
 
 /* Decodes `from`, `length` bytes, as application/x-www-form-urlencoded: + is a space. */
 static bool decode(const char *from, size_t length, char *text, size_t size)

@@ -1,5 +1,7 @@
 #include "common/store/memory/table.h"
 
+#include "common/base/grow_list.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -119,12 +121,10 @@ static void apply(struct table *table, void *before, void *after)
 static bool note_change(struct undo_log *log, struct table_change change)
 {
     if (log->count == log->capacity) {
-        size_t capacity = MAX(64, 2 * log->capacity);
-        void *changes = reallocarray(log->changes, capacity, sizeof(*log->changes));
+        void *changes = grow_list(log->changes, &log->capacity, sizeof(*log->changes));
         if (!changes)
             return false;
         log->changes = changes;
-        log->capacity = capacity;
     }
     log->changes[log->count++] = change;
     return true;

@@ -1,5 +1,6 @@
 #include "common/store/postgresql/change_rows.h"
 
+#include "common/base/grow_list.h"
 #include "common/store/postgresql/database.h"
 #include "common/store/postgresql/own_rows.h"
 #include "common/store/sql/message_rows.h"
@@ -62,12 +63,10 @@ static struct changed_row *find(struct changes *changes, int64_t seq)
 static struct changed_row *add(struct changes *changes, const struct message_row *before)
 {
     if (changes->count == changes->capacity) {
-        size_t capacity = MAX(64, changes->capacity * 2);
-        void *more = reallocarray(changes->rows, capacity, sizeof(*changes->rows));
+        void *more = grow_list(changes->rows, &changes->capacity, sizeof(*changes->rows));
         if (!more)
             return NULL;
         changes->rows = more;
-        changes->capacity = capacity;
     }
     struct changed_row *changed = &changes->rows[changes->count++];
     changed->old_status = before->status;
@@ -106,8 +105,7 @@ enum error change_rows_one(struct store_database *database, const struct message
                            const struct message_error *error)
 {
     struct changes *changes = &database->changes;
-    bool moves = before->status == MESSAGE_QUEUED || after->status == MESSAGE_QUEUED ||
-                 strcmp(before->device_id, after->device_id) != 0;
+    bool moves = message_rows_moves(before, after);
     struct changed_row *changed = find(changes, before->seq);
     if (!changed)
         changed = add(changes, before);
@@ -135,10 +133,8 @@ enum error change_rows_add_to_count(struct store_database *database, enum messag
 
 static void add_message(struct records *messages, const struct changed_row *changed)
 {
-    static const struct message_id none;
     const struct message_row *row = &changed->after;
     bool is_queued = row->status == MESSAGE_QUEUED;
-    bool has_journal = !message_id_equal(&row->journal, &none);
     records_begin_row(messages, CHANGE_COLUMNS);
     records_add_integer(messages, TYPE_INT8, row->seq);
     records_add_integer(messages, TYPE_INT2, changed->old_status);
@@ -148,8 +144,7 @@ static void add_message(struct records *messages, const struct changed_row *chan
     records_add_integer(messages, TYPE_INT4, row->event_count);
     records_add_text(messages, row->device_id);
     records_add_number(messages, TYPE_INT2, row->device_sim);
-    records_add_bytes(messages, TYPE_BYTEA, has_journal ? row->journal.bytes : NULL,
-                      MESSAGE_ID_BYTES);
+    records_add_id_if_any(messages, &row->journal);
     records_add_integer(messages, TYPE_INT4, row->failures);
     records_add_integer(messages, TYPE_INT4, row->proved_attempt);
     records_add_integer(messages, TYPE_INT8, row->report_seq);
@@ -228,9 +223,13 @@ static enum error send_counts(struct store_database *database)
                                               : statement_run(&database->handle, upsert);
 }
 
-enum error change_rows_send_all(struct store_database *database)
+enum error change_rows_finish(struct store_database *database)
 {
-    enum error error = change_rows_send(database);
+    enum error error = insert_rows_waiting(database);
+    if (error == ERROR_NONE)
+        error = transaction_flush(&database->transaction);
+    if (error == ERROR_NONE)
+        error = change_rows_send(database);
     if (error == ERROR_NONE)
         error = send_counts(database);
     return error == ERROR_NONE ? database->handle.failure.error : error;

@@ -30,8 +30,9 @@ void change_rows_init(struct store_database *database);
 void change_rows_clear(struct store_database *database);
 /* Changes and events. */
 MUST_CHECK enum error change_rows_send(struct store_database *database);
-/* Those, and the counts. Also what has gone wrong so far is its error. */
-MUST_CHECK enum error change_rows_send_all(struct store_database *database);
+/* All that the transaction still has to send before its COMMIT: new messages, changes, events and counts. Also what has gone wrong
+   so far is its error. */
+MUST_CHECK enum error change_rows_finish(struct store_database *database);
 void change_rows_fini(struct store_database *database);
 
 #endif

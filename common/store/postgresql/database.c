@@ -420,11 +420,7 @@ static enum error commit(struct store_database *database, bool *unknown)
     struct handle *handle = &database->handle;
     int64_t began_us = clock_monotonic_us();
     database->enqueue = NULL;
-    enum error error = insert_rows_waiting(database);
-    if (error == ERROR_NONE)
-        error = transaction_flush(&database->transaction);
-    if (error == ERROR_NONE)
-        error = change_rows_send_all(database);
+    enum error error = change_rows_finish(database);
     if (error != ERROR_NONE)
         return error;
     FAIL_POINT("store.before_commit");

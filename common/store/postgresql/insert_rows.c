@@ -24,9 +24,7 @@ static void add_plain(struct records *added, const struct message *message, int6
 static void add_options(struct records *added, const struct message *message,
                         const struct message_place *place)
 {
-    static const struct message_id none;
     const struct message_options *options = &message->options;
-    bool has_batch = !message_id_equal(&message->batch_id, &none);
     records_add_text(added, options->target.device_id);
     records_add_text(added, options->target.device_group);
     records_add_number(added, TYPE_INT2, options->target.sim);
@@ -37,8 +35,7 @@ static void add_options(struct records *added, const struct message *message,
     records_add_number(added, TYPE_INT2, options->content);
     records_add_number(added, TYPE_INT4, options->data_port);
     records_add_text(added, options->reference);
-    records_add_bytes(added, TYPE_BYTEA, has_batch ? message->batch_id.bytes : NULL,
-                      MESSAGE_ID_BYTES);
+    records_add_id_if_any(added, &message->batch_id);
     records_add_text(added, place->lane);
     records_add_number(added, TYPE_INT8, *place->lane ? place->rank_ms : 0);
     records_add_number(added, TYPE_INT8, place->due_at_ms);

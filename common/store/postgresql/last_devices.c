@@ -1,5 +1,6 @@
 #include "common/store/postgresql/last_devices.h"
 
+#include "common/base/grow_list.h"
 #include "common/store/postgresql/database.h"
 
 #include <stdlib.h>
@@ -16,12 +17,10 @@ static void set_last(struct last_device *last, const struct message_row *row)
 static struct last_device *add(struct last_devices *devices)
 {
     if (devices->count == devices->capacity) {
-        size_t capacity = MAX(64, devices->capacity * 2);
-        void *more = reallocarray(devices->list, capacity, sizeof(*devices->list));
+        void *more = grow_list(devices->list, &devices->capacity, sizeof(*devices->list));
         if (!more)
             return NULL; /* it is read alone, then */
         devices->list = more;
-        devices->capacity = capacity;
     }
     return &devices->list[devices->count++];
 }

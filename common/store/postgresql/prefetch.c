@@ -1,5 +1,7 @@
 #include "common/store/postgresql/prefetch.h"
 
+#include "common/base/grow_list.h"
+
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,12 +96,10 @@ size_t prefetch_add(struct prefetch *prefetch, int statement, const struct buffe
     if (key->failed || prefetch_find(prefetch, statement, key))
         return prefetch->count;
     if (prefetch->count == prefetch->capacity) {
-        size_t capacity = MAX(64, prefetch->capacity * 2);
-        void *more = reallocarray(prefetch->entries, capacity, sizeof(*prefetch->entries));
+        void *more = grow_list(prefetch->entries, &prefetch->capacity, sizeof(*prefetch->entries));
         if (!more)
             return prefetch->count;
         prefetch->entries = more;
-        prefetch->capacity = capacity;
     }
     char *copy = malloc(key->length + 1);
     if (!copy)

@@ -1,5 +1,6 @@
 #include "common/store/postgresql/preload.h"
 
+#include "common/base/grow_list.h"
 #include "common/model/token_use.h"
 #include "common/store/postgresql/value.h"
 #include "common/store/sql/message_rows.h"
@@ -53,12 +54,10 @@ static void want_device(struct store_database *database, enum statement_id each,
     if (!database->collects_devices)
         return;
     if (wanted->count == wanted->capacity) {
-        size_t capacity = MAX(64, wanted->capacity * 2);
-        void *more = reallocarray(wanted->ids, capacity, sizeof(*wanted->ids));
+        void *more = grow_list(wanted->ids, &wanted->capacity, sizeof(*wanted->ids));
         if (!more)
             return; /* it is read alone, then */
         wanted->ids = more;
-        wanted->capacity = capacity;
     }
     wanted->ids[wanted->count++] = device_id;
 }

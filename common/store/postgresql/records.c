@@ -75,6 +75,13 @@ void records_add_bytes(struct records *records, enum value_type type, const void
     array_add_bytes(&records->bytes, bytes, length);
 }
 
+void records_add_id_if_any(struct records *records, const struct message_id *id)
+{
+    static const struct message_id none;
+    bool any = !message_id_equal(id, &none);
+    records_add_bytes(records, TYPE_BYTEA, any ? id->bytes : NULL, MESSAGE_ID_BYTES);
+}
+
 void records_add_text(struct records *records, const char *text)
 {
     bool any = text && *text;

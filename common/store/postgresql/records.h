@@ -5,6 +5,7 @@
 #ifndef COMMON_STORE_POSTGRESQL_RECORDS_H
 #define COMMON_STORE_POSTGRESQL_RECORDS_H
 
+#include "common/model/message_id.h"
 #include "common/store/postgresql/value.h"
 
 struct records {
@@ -25,6 +26,8 @@ void records_add_number(struct records *records, enum value_type type, int64_t v
 /* NULL instead of NULL. */
 void records_add_bytes(struct records *records, enum value_type type, const void *bytes,
                        size_t length);
+/* NULL instead of an id of zeros. */
+void records_add_id_if_any(struct records *records, const struct message_id *id);
 /* NULL instead of "" and NULL. */
 void records_add_text(struct records *records, const char *text);
 void records_end_row(struct records *records);

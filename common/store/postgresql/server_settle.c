@@ -15,9 +15,7 @@ static enum error run_and_commit(struct store_database *database, struct store_w
     transaction_reset(transaction, clock_wall_ms());
     enum error error = transaction_run_write(transaction, write);
     if (error == ERROR_NONE)
-        error = transaction_flush(transaction);
-    if (error == ERROR_NONE)
-        error = change_rows_send_all(database);
+        error = change_rows_finish(database);
     if (error == ERROR_NONE)
         error = handle_settle(handle); /* an error of the commit is one of the commit alone */
     if (error == ERROR_NONE)

@@ -1,6 +1,7 @@
 #include "common/store/postgresql/statement.h"
 
 #include "common/base/clock.h"
+#include "common/base/grow_list.h"
 #include "common/base/log.h"
 #include "common/store/postgresql/server_clock.h"
 #include "common/store/postgresql/statement_plan.h"
@@ -140,12 +141,10 @@ static bool expect(struct handle *handle, struct unanswered command)
         handle->first = 0;
     }
     if (handle->count == handle->capacity) {
-        size_t capacity = MAX(64, handle->capacity * 2);
-        void *more = reallocarray(handle->queue, capacity, sizeof(command));
+        void *more = grow_list(handle->queue, &handle->capacity, sizeof(command));
         if (!more)
             return false;
         handle->queue = more;
-        handle->capacity = capacity;
     }
     handle->queue[handle->first + handle->count++] = command;
     return true;

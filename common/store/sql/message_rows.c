@@ -90,6 +90,12 @@ static void bind_if_any(struct statement *statement, enum field field, int64_t v
         statement_bind_integer(statement, field, value);
 }
 
+bool message_rows_moves(const struct message_row *before, const struct message_row *after)
+{
+    return before->status == MESSAGE_QUEUED || after->status == MESSAGE_QUEUED ||
+           strcmp(before->device_id, after->device_id) != 0;
+}
+
 void message_rows_bind_place(struct statement *statement, const struct message_place *place)
 {
     statement_bind_text(statement, FIELD_LANE, place->lane);

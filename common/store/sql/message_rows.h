@@ -28,6 +28,9 @@ MUST_CHECK enum error message_rows_insert(struct store_database *database,
 /* :lane, :rank_ms and :due_at_ms. */
 void message_rows_bind_place(struct statement *statement, const struct message_place *place);
 
+/* Whether it enters or leaves the queue, or a device: only then its lane, attempt and device change. */
+bool message_rows_moves(const struct message_row *before, const struct message_row *after);
+
 /* change_rows.c of the backend. See struct message_rows. */
 enum error change_rows_one(struct store_database *database, const struct message_row *before,
                            const struct message_row *after, enum transition_reason reason,

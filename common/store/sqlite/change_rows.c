@@ -74,8 +74,7 @@ enum error change_rows_one(struct store_database *database, const struct message
                            const struct message_row *after, enum transition_reason reason,
                            const struct message_error *message_error)
 {
-    bool moves = before->status == MESSAGE_QUEUED || after->status == MESSAGE_QUEUED ||
-                 strcmp(before->device_id, after->device_id) != 0;
+    bool moves = message_rows_moves(before, after);
     struct statement *update = get(database, moves ? CHANGE_QUEUED : CHANGE_STATUS);
     bind_change(update, before, after, message_error);
     if (moves)

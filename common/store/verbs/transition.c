@@ -1,5 +1,6 @@
 #include "common/store/verbs/transition.h"
 
+#include "common/base/grow_list.h"
 #include "common/model/polled_app.h"
 #include "common/store/verbs/device_use.h"
 #include "common/store/verbs/events.h"
@@ -61,13 +62,11 @@ static void record_transition(struct store_transaction *transaction,
     if (!transaction->records_transitions)
         return;
     if (transaction->transition_count == transaction->transition_capacity) {
-        size_t capacity = MAX(64, transaction->transition_capacity * 2);
-        void *more = reallocarray(transaction->transitions, capacity,
-                                  sizeof(*transaction->transitions));
+        void *more = grow_list(transaction->transitions, &transaction->transition_capacity,
+                               sizeof(*transaction->transitions));
         if (!more)
             return;
         transaction->transitions = more;
-        transaction->transition_capacity = capacity;
     }
     struct store_transition *transition =
         &transaction->transitions[transaction->transition_count++];

@@ -6,23 +6,6 @@ enum { LEASE_MS = 15000 };
 
 /* ---- Given ---- */
 
-static int64_t given_connection(struct store_fixture *fixture, const char *device_id,
-                                const struct message_id *journal, const struct message_id *broker,
-                                struct store_journal_entry *entry)
-{
-    struct store_write write = {.verb = STORE_DEVICE_CONNECT};
-    strcpy(write.connect.holder.device_id, device_id);
-    write.connect.holder.assured = journal;
-    if (journal)
-        write.connect.holder.journal = *journal;
-    write.connect.info = DEVICE_INFO_UNKNOWN;
-    write.connect.broker = *broker;
-    write.connect.entries = entry;
-    write.connect.entry_count = entry != NULL;
-    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
-    return write.connect.connection_epoch;
-}
-
 /* Of a lease whose broker says what it knows. */
 static struct store_lease_broker run_lease(struct store_fixture *fixture, const char *name,
                                            struct store_lease_broker lease)
@@ -100,16 +83,6 @@ static size_t superseded_at(struct store_fixture *fixture, const struct message_
     return work.superseded_count;
 }
 
-static bool is_connected(struct store_fixture *fixture, const char *device_id)
-{
-    struct store_device device;
-    bool found;
-    assert_int_equal(store_find_device(fixture->reader, device_id, &device, &found), ERROR_NONE);
-    assert_true(found);
-    device_info_fini(&device.device.info);
-    return device.device.connected;
-}
-
 /* ---- A device that has moved to another broker ---- */
 
 static void a_device_is_claimed_for_by_the_broker_that_it_is_on(void **state)
@@ -118,9 +91,9 @@ static void a_device_is_claimed_for_by_the_broker_that_it_is_on(void **state)
     struct message_id one = message_id_new(), other = message_id_new(), journal = message_id_new();
     given_first_lease(fixture, "one", &one);
     given_first_lease(fixture, "other", &other);
-    int64_t old = given_connection(fixture, "moved", &journal, &one, NULL);
-    int64_t epoch = given_connection(fixture, "moved", &journal, &other, NULL);
-    int64_t stayed = given_connection(fixture, "stayed", NULL, &one, NULL);
+    int64_t old = given_broker_connection(fixture, "moved", &journal, &one, NULL);
+    int64_t epoch = given_broker_connection(fixture, "moved", &journal, &other, NULL);
+    int64_t stayed = given_broker_connection(fixture, "stayed", NULL, &one, NULL);
     struct message_id id = given_message(fixture, "+1234567890", "text");
 
     struct store_holder slots[] = {holder("moved", &journal, old)};
@@ -144,11 +117,11 @@ static void an_ack_on_an_older_connection_is_answered_on_the_newest(void **state
     struct store_fixture *fixture = *state;
     struct message_id one = message_id_new(), other = message_id_new(), journal = message_id_new();
     struct message_id id = given_message(fixture, "+1234567890", "text");
-    int64_t old = given_connection(fixture, "phone", &journal, &one, NULL);
+    int64_t old = given_broker_connection(fixture, "phone", &journal, &one, NULL);
     struct store_holder slots[] = {holder("phone", &journal, old)};
     assert_int_equal(claim(fixture, slots, 1), 1);
     struct store_journal_entry entry = {.ref = {id, 1}, .offered = true};
-    int64_t epoch = given_connection(fixture, "phone", &journal, &other, &entry);
+    int64_t epoch = given_broker_connection(fixture, "phone", &journal, &other, &entry);
     assert_int_equal(entry.verdict, STORE_VERDICT_RELEASE);
 
     assert_true(release(fixture, &id, slots[0]).superseded);
@@ -177,11 +150,11 @@ static void a_broker_finds_its_superseded_connections_until_they_have_ended(void
     given_first_lease(fixture, "one", &one);
     given_first_lease(fixture, "other", &other);
     given_first_lease(fixture, "third", &third);
-    given_connection(fixture, "phone", NULL, &one, NULL);
-    int64_t first = given_connection(fixture, "phone", NULL, &one, NULL);
+    given_broker_connection(fixture, "phone", NULL, &one, NULL);
+    int64_t first = given_broker_connection(fixture, "phone", NULL, &one, NULL);
     assert_int_equal(superseded_at(fixture, &one), 0); /* the broker knows its own */
-    int64_t second = given_connection(fixture, "phone", NULL, &other, NULL);
-    given_connection(fixture, "phone", NULL, &third, NULL);
+    int64_t second = given_broker_connection(fixture, "phone", NULL, &other, NULL);
+    given_broker_connection(fixture, "phone", NULL, &third, NULL);
 
     struct store_work work = {.broker = one};
     assert_int_equal(store_poll_work(fixture->reader, &work), ERROR_NONE);
@@ -211,8 +184,8 @@ static void superseded_connections_are_found_page_by_page(void **state)
     char device_id[DEVICE_ID_SIZE];
     for (int i = 0; i < COUNT; i++) {
         snprintf(device_id, sizeof(device_id), "phone-%03d", i);
-        given_connection(fixture, device_id, NULL, &one, NULL);
-        given_connection(fixture, device_id, NULL, &other, NULL);
+        given_broker_connection(fixture, device_id, NULL, &one, NULL);
+        given_broker_connection(fixture, device_id, NULL, &other, NULL);
     }
     struct store_work work = {.broker = one};
     assert_int_equal(store_poll_work(fixture->reader, &work), ERROR_NONE);
@@ -236,8 +209,8 @@ static void each_broker_ends_those_whose_lease_has_run_out(void **state)
     store_fixture_stop_clock_at(clock_wall_ms());
     given_first_lease(fixture, "gone", &gone);
     given_first_lease(fixture, "third", &third);
-    given_connection(fixture, "basic", NULL, &gone, NULL);
-    given_connection(fixture, "assured", &journal, &gone, NULL);
+    given_broker_connection(fixture, "basic", NULL, &gone, NULL);
+    given_broker_connection(fixture, "assured", &journal, &gone, NULL);
     struct message_id accepted = given_message(fixture, "+1234567890", "text");
     given_claim(fixture, (const char *const[]){"basic"}, 1);
     struct message_id offered = given_message(fixture, "+1234567890", "text");
@@ -291,7 +264,7 @@ static void a_broker_that_was_ended_claims_nothing_and_learns_it(void **state)
     struct message_id frozen = message_id_new(), one = message_id_new(), journal = message_id_new();
     store_fixture_stop_clock_at(clock_wall_ms());
     given_first_lease(fixture, "frozen", &frozen);
-    int64_t epoch = given_connection(fixture, "phone", &journal, &frozen, NULL);
+    int64_t epoch = given_broker_connection(fixture, "phone", &journal, &frozen, NULL);
     struct message_id id = given_message(fixture, "+1234567890", "text");
     struct store_holder slots[] = {holder("phone", &journal, epoch)};
     assert_int_equal(claim(fixture, slots, 1), 1);
@@ -307,7 +280,7 @@ static void a_broker_that_was_ended_claims_nothing_and_learns_it(void **state)
     assert_true(given_end(fixture, "phone", epoch)); /* it was disconnected before */
 
     /* Another phone has come to it meanwhile, and was given the message. */
-    int64_t early = given_connection(fixture, "early", &journal, &frozen, NULL);
+    int64_t early = given_broker_connection(fixture, "early", &journal, &frozen, NULL);
     struct store_holder others[] = {holder("early", &journal, early)};
     assert_int_equal(claim(fixture, others, 1), 1);
     struct store_lease_broker lease = renew(fixture, "frozen", &frozen);
@@ -319,7 +292,7 @@ static void a_broker_that_was_ended_claims_nothing_and_learns_it(void **state)
     assert_true(renew(fixture, "frozen", &frozen).lost); /* the answer may have been lost */
     given_first_lease(fixture, "frozen", &frozen);
     assert_false(renew(fixture, "frozen", &frozen).lost);
-    epoch = given_connection(fixture, "phone", &journal, &frozen, NULL);
+    epoch = given_broker_connection(fixture, "phone", &journal, &frozen, NULL);
     slots[0] = holder("phone", &journal, epoch);
     assert_int_equal(claim(fixture, slots, 1), 1);
     assert_true(is_connected(fixture, "phone"));
@@ -333,8 +306,8 @@ static void a_broker_that_was_replaced_does_not_end_the_newer_one(void **state)
     struct message_id old = message_id_new(), newer = message_id_new();
     given_first_lease(fixture, "broker", &old);
     given_first_lease(fixture, "broker", &newer);
-    given_connection(fixture, "phone", NULL, &newer, NULL);
-    given_connection(fixture, "other", NULL, &old, NULL);
+    given_broker_connection(fixture, "phone", NULL, &newer, NULL);
+    given_broker_connection(fixture, "other", NULL, &old, NULL);
     struct store_lease_broker lease = renew(fixture, "broker", &old);
     assert_true(lease.lost && lease.replaced);
     assert_false(lease.keeps_house);
@@ -351,7 +324,7 @@ static void a_broker_that_starts_replaces_the_one_before_it(void **state)
     struct message_id first = message_id_new(), second = message_id_new();
     struct message_id journal = message_id_new();
     given_lease(fixture, &first, 60000);
-    given_connection(fixture, "phone", NULL, &first, NULL);
+    given_broker_connection(fixture, "phone", NULL, &first, NULL);
     struct message_id id = given_message(fixture, "+1234567890", "text");
     given_offer(fixture, "phone", &journal);
     given_lease(fixture, &first, 60000); /* the same broker renews its lease */

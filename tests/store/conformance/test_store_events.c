@@ -322,24 +322,6 @@ static void a_filter_lets_through_what_matches_it(void **state)
 }
 
 /* A batch of that many messages. */
-static struct message_id given_batch(struct store_fixture *fixture, size_t count)
-{
-    struct message *messages = calloc(count, sizeof(*messages));
-    struct message_id id = store_fixture_new_id();
-    assert_non_null(messages);
-    for (size_t i = 0; i < count; i++)
-        messages[i] = (struct message){.id = store_fixture_new_id(),
-                                       .batch_id = id,
-                                       .phone_number = "+491511234567",
-                                       .text = (char *)"a text",
-                                       .segments = 1};
-    struct store_write write = {.verb = STORE_ENQUEUE_BATCH,
-                                .enqueue_batch = {.id = id, .messages = messages, .count = count}};
-    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
-    free(messages);
-    return id;
-}
-
 static void cancel_batch(struct store_fixture *fixture, const struct message_id *id)
 {
     struct store_write write = {.verb = STORE_CANCEL_BATCH,

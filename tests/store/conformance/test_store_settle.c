@@ -39,35 +39,6 @@ static struct message_id given_scheduled(struct store_fixture *fixture)
     return message.id;
 }
 
-static struct message_id given_batch(struct store_fixture *fixture, size_t count)
-{
-    struct message *messages = calloc(count, sizeof(*messages));
-    struct message_id id = store_fixture_new_id();
-    for (size_t i = 0; i < count; i++)
-        messages[i] = (struct message){.id = store_fixture_new_id(),
-                                       .batch_id = id,
-                                       .phone_number = "+491511234567",
-                                       .text = (char *)"a text",
-                                       .segments = 1};
-    struct store_write write = {.verb = STORE_ENQUEUE_BATCH,
-                                .enqueue_batch = {.id = id, .messages = messages, .count = count}};
-    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
-    free(messages);
-    return id;
-}
-
-static void given_connection(struct store_fixture *fixture, const char *device_id,
-                             const struct message_id *journal, const struct message_id *broker)
-{
-    struct store_write write = {.verb = STORE_DEVICE_CONNECT};
-    strcpy(write.connect.holder.device_id, device_id);
-    write.connect.holder.assured = true;
-    write.connect.holder.journal = *journal;
-    write.connect.info = DEVICE_INFO_UNKNOWN;
-    write.connect.broker = *broker;
-    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
-}
-
 static struct message_id claimed_by(struct store_fixture *fixture, const char *device_id)
 {
     struct store_page page;
@@ -78,16 +49,6 @@ static struct message_id claimed_by(struct store_fixture *fixture, const char *d
     struct message_id id = page.messages[0].id;
     store_page_fini(&page);
     return id;
-}
-
-static bool is_connected(struct store_fixture *fixture, const char *device_id)
-{
-    struct store_device device;
-    bool found;
-    assert_int_equal(store_find_device(fixture->reader, device_id, &device, &found), ERROR_NONE);
-    assert_true(found);
-    device_info_fini(&device.device.info);
-    return device.device.connected;
 }
 
 static void what_was_open_is_unknown_and_given_to_nobody(void **state)
@@ -200,8 +161,9 @@ static void no_device_is_connected_and_no_broker_has_a_lease(void **state)
     const struct message_id broker = message_id_new(), lost = message_id_new(),
                             journal = message_id_new();
     given_lease(fixture, &broker, 15000);
-    given_connection(fixture, "one", &journal, &broker);
-    given_connection(fixture, "two", &journal, &lost); /* it was killed before it had a lease */
+    given_broker_connection(fixture, "one", &journal, &broker, NULL);
+    given_broker_connection(fixture, "two", &journal, &lost,
+                            NULL); /* it was killed before it had a lease */
     given_message(fixture, phone_number, "offered");
     given_offer(fixture, "one", &journal);
     int64_t before = newest_event(fixture);

@@ -7,19 +7,6 @@ static const struct message_id no_message;
 
 /* ---- Given ---- */
 
-static int64_t given_connection(struct store_fixture *fixture, const char *device_id,
-                                const struct message_id *journal, const struct message_id *broker)
-{
-    struct store_write write = {.verb = STORE_DEVICE_CONNECT};
-    strcpy(write.connect.holder.device_id, device_id);
-    write.connect.holder.assured = true;
-    write.connect.holder.journal = *journal;
-    write.connect.info = DEVICE_INFO_UNKNOWN;
-    write.connect.broker = *broker;
-    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
-    return write.connect.connection_epoch;
-}
-
 /* A device accepts the oldest queued message, whose sender then asks to cancel it. */
 static void given_request_for(struct store_fixture *fixture, const struct message_id *id,
                               const char *device_id, const struct message_id *journal,
@@ -81,7 +68,7 @@ static void cancel_requests_are_found_page_by_page(void **state)
     enum { COUNT = STORE_WORK_PAGE + 3 };
     struct store_fixture *fixture = *state;
     struct message_id journal = message_id_new(), broker = message_id_new(), ids[COUNT];
-    int64_t epoch = given_connection(fixture, "phone", &journal, &broker);
+    int64_t epoch = given_broker_connection(fixture, "phone", &journal, &broker, NULL);
     for (int i = 0; i < COUNT; i++)
         ids[i] = given_cancel_request(fixture, "phone", &journal, epoch);
 
@@ -111,7 +98,7 @@ static void a_page_may_end_between_neighbours(void **state)
 {
     struct store_fixture *fixture = *state;
     struct message_id journal = message_id_new(), broker = message_id_new();
-    int64_t epoch = given_connection(fixture, "phone", &journal, &broker);
+    int64_t epoch = given_broker_connection(fixture, "phone", &journal, &broker, NULL);
     struct message_id first = store_fixture_new_id(), second = first;
     second.bytes[MESSAGE_ID_BYTES - 1] ^= 1;
     for (int i = 0; i < 2; i++) {
@@ -130,7 +117,7 @@ static void a_broker_finds_the_requests_of_its_own_devices(void **state)
 {
     struct store_fixture *fixture = *state;
     struct message_id journal = message_id_new(), one = message_id_new(), other = message_id_new();
-    int64_t epoch = given_connection(fixture, "phone", &journal, &one);
+    int64_t epoch = given_broker_connection(fixture, "phone", &journal, &one, NULL);
     struct message_id id = given_cancel_request(fixture, "phone", &journal, epoch);
     assert_int_equal(work_of(fixture, &other).cancel_count, 0);
     assert_int_equal(work_of(fixture, &one).cancel_count, 1);
@@ -140,7 +127,7 @@ static void a_broker_finds_the_requests_of_its_own_devices(void **state)
     write.disconnect.connection_epoch = epoch;
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
     assert_int_equal(work_of(fixture, &one).cancel_count, 0);
-    given_connection(fixture, "phone", &journal, &other);
+    given_broker_connection(fixture, "phone", &journal, &other, NULL);
     assert_int_equal(work_of(fixture, &one).cancel_count, 0);
     assert_int_equal(work_of(fixture, &other).cancel_count, 1);
     given_report(fixture, &id, "phone", MESSAGE_SENT, NULL);
@@ -154,7 +141,7 @@ static void a_revoked_device_is_found_by_its_broker_until_it_connects_again(void
     struct store_fixture *fixture = *state;
     struct message_id journal = message_id_new(), one = message_id_new(), other = message_id_new();
     given_token(fixture, "phone");
-    int64_t epoch = given_connection(fixture, "phone", &journal, &one);
+    int64_t epoch = given_broker_connection(fixture, "phone", &journal, &one, NULL);
     assert_int_equal(work_of(fixture, &one).revoked_count, 0);
     given_revocation(fixture, "phone");
     for (int i = 0; i < 2; i++) { /* asking changes nothing */
@@ -165,7 +152,7 @@ static void a_revoked_device_is_found_by_its_broker_until_it_connects_again(void
         assert_int_equal(work.revoked[0].revocation, DEVICE_TOKEN_REVOKED);
     }
     assert_int_equal(work_of(fixture, &other).revoked_count, 0);
-    given_connection(fixture, "phone", &journal, &one);
+    given_broker_connection(fixture, "phone", &journal, &one, NULL);
     assert_int_equal(work_of(fixture, &one).revoked_count, 0);
 }
 
@@ -178,7 +165,7 @@ static void revoked_devices_are_found_page_by_page(void **state)
     for (int i = 0; i < COUNT; i++) {
         snprintf(device_id, sizeof(device_id), "phone-%03d", i);
         given_token(fixture, device_id);
-        given_connection(fixture, device_id, &journal, &broker);
+        given_broker_connection(fixture, device_id, &journal, &broker, NULL);
         given_revocation(fixture, device_id);
     }
     struct store_work work = work_of(fixture, &broker);
@@ -197,7 +184,7 @@ static void a_poll_does_not_wait_for_writers(void **state)
 {
     struct store_fixture *fixture = *state;
     struct message_id journal = message_id_new(), broker = message_id_new();
-    int64_t epoch = given_connection(fixture, "phone", &journal, &broker);
+    int64_t epoch = given_broker_connection(fixture, "phone", &journal, &broker, NULL);
     given_cancel_request(fixture, "phone", &journal, epoch);
     struct store_hold hold;
     store_hold_begin(&hold, fixture->store);
