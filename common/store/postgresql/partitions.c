@@ -1,5 +1,7 @@
 #include "common/store/postgresql/partitions.h"
 
+#include "common/store/activity.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +16,6 @@ enum {
     MOST_ROUNDS = 2 * IN_ALL,
     MOST_SPLIT = 20000, /* rows that are moved while others wait: some of a wrong clock */
     MOST_LEFT = 1000,   /* messages, which are not finished, or were reported late */
-    SEQ_SHIFT = 20,     /* message_id_seq */
 };
 
 /* A number of the gateway's own: one process at a time. */
@@ -39,7 +40,7 @@ struct state {
 
 static long long seq_at(int64_t ms)
 {
-    return (long long)ms << SEQ_SHIFT;
+    return store_seq_first_at(ms);
 }
 
 static int64_t width_ms(int64_t message_age_ms)
