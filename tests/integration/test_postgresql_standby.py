@@ -176,6 +176,42 @@ def test_a_commit_that_succeeds_with_a_warning_is_not_taken(servers, nodes):
     phone.close()
 
 
+def freeze_inside_transaction(gateway, server):
+    """Its broker holds its rows' locks then: it has asked for them, and does not come to write."""
+    sql = "SELECT pid, xact_start FROM pg_stat_activity WHERE state = 'idle in transaction'"
+
+    def is_inside():
+        gateway.ws_broker.signal(signal.SIGSTOP)
+        inside = set(query(server.dsn, sql))
+        if inside & set(query(server.dsn, sql)) & set(query(server.dsn, sql)):
+            return True
+        gateway.ws_broker.signal(signal.SIGCONT)
+        return False
+    wait_for(is_inside, "a broker to stand still inside a transaction")
+
+
+def test_a_broker_that_freezes_inside_a_transaction_keeps_nobody_waiting(servers, nodes, make_load):
+    """The server takes its locks from it before the others give up waiting for them."""
+    first, second = nodes
+    phone = WorkingPhone(first, "frozen-inside")
+    load = make_load(first, 60)
+    load.wait_accepted(10)
+    try:
+        freeze_inside_transaction(first, servers[0])
+        load.stop()
+        before = [process.log().count("cannot be reached") for process in second.processes]
+        again = WorkingPhone(second, "frozen-inside")
+        message = second.api.send()["message_id"]
+        second.api.wait_status(message, "sent")
+        assert [process.log().count("cannot be reached") for process in second.processes] == before
+    finally:
+        first.ws_broker.signal(signal.SIGCONT)
+    assert phone.closed()[0] in (4001, 1013)
+    wait_for(lambda: count_states(second, "status < 4") == 0, "all to be sent")
+    assert not set(phone.ids()) & set(again.ids())
+    again.close()
+
+
 def test_a_broker_that_freezes_past_its_lease_harms_nothing(nodes):
     first, second = nodes
     phone = Phone(first, "frozen")

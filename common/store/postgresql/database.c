@@ -53,12 +53,14 @@ static bool is_durable(struct store_database *database, char problem[STORE_ERROR
 static enum error open_session(struct store_database *database, int64_t deadline_ms,
                                char problem[STORE_ERROR_SIZE])
 {
+    char setup[SESSION_SETUP_SIZE];
     struct handle *handle = &database->handle;
     handle_forget(handle);
     handle_clear_failure(handle);
     handle->is_stale = false;
     database->has_no_standby = false;
-    if (!connection_open(&handle->connection, database->url, DATABASE_SETUP, deadline_ms, problem))
+    session_setup_write(setup, database->options->timeout_ms);
+    if (!connection_open(&handle->connection, database->url, setup, deadline_ms, problem))
         return ERROR_DATABASE_UNREACHABLE;
     if (!keep_role(database, problem))
         return ERROR_STORE_UNAVAILABLE;
@@ -176,10 +178,11 @@ static bool open_writer(struct store_database *database, char problem[STORE_ERRO
 {
     struct connection *connection = &database->handle.connection;
     const char *role = database->options->role;
-    char process[ROLE_NAME_SIZE];
+    char process[ROLE_NAME_SIZE], setup[SESSION_SETUP_SIZE];
     role_name_write(role, process);
-    if (!connection_open(connection, database->url, DATABASE_SETUP,
-                         clock_monotonic_ms() + OPEN_TIMEOUT_MS, problem) ||
+    session_setup_write(setup, database->options->timeout_ms);
+    if (!connection_open(connection, database->url, setup, clock_monotonic_ms() + OPEN_TIMEOUT_MS,
+                         problem) ||
         !pooler_check(connection, database->url, problem) || /* before any lock is left in it */
         (role &&
          !role_lock_take(&database->role, database->url, database->options, false, problem)) ||

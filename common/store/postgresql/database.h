@@ -5,32 +5,17 @@
 #include "common/store/postgresql/bell.h"
 #include "common/store/postgresql/change_rows.h"
 #include "common/store/postgresql/claim_mark.h"
-#include "common/store/postgresql/guard.h"
 #include "common/store/postgresql/last_devices.h"
 #include "common/store/postgresql/message_cache.h"
 #include "common/store/postgresql/open_admission.h"
 #include "common/store/postgresql/outcomes.h"
 #include "common/store/postgresql/record_types.h"
+#include "common/store/postgresql/session_setup.h"
 #include "common/store/postgresql/statement.h"
 #include "common/store/store_backend.h"
 #include "common/store/verbs/transaction.h"
 
 #include <stdatomic.h>
-
-/* Of each session. Plans must not depend on statistics, which are often those of an empty table. A process that vanishes does not
-   keep its locks. */
-#define DATABASE_SETUP                                                                             \
-    "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = "   \
-    "off;"                                                                                         \
-    " SET enable_mergejoin = off; SET enable_bitmapscan = off; SET jit = off;"                     \
-    " SET idle_in_transaction_session_timeout = '5s'; SET lock_timeout = '2s';"                    \
-    " SELECT set_config('synchronous_commit', 'on', false)"                                        \
-    " WHERE current_setting('synchronous_commit') <> 'remote_apply';"                              \
-    " SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = "  \
-    "3;"                                                                                           \
-    " SET tcp_user_timeout = '25s';"                                                               \
-    " SET standard_conforming_strings = on; SET bytea_output = hex; SET statement_timeout = 0;"    \
-    " SET default_transaction_isolation = 'read committed'; " GUARD_LETS_PASS
 
 /* Selects of a device that preload.c makes for several at once. */
 enum { WANTED_KINDS = 4 };

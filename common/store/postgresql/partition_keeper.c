@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     CONNECT_MS = 5000,
@@ -54,12 +55,13 @@ static void tell(struct partition_keeper *keeper, const struct partition_changes
 static void *keeper_main(void *argument)
 {
     struct partition_keeper *keeper = argument;
-    char problem[STORE_ERROR_SIZE] = "";
+    char problem[STORE_ERROR_SIZE] = "", setup[SESSION_SETUP_SIZE + 64];
     struct partition_changes changes = {0};
     struct connection connection = {.timeout_ms = ANSWER_MS, .newest = keeper->newest};
-    bool good = connection_open(&connection, keeper->url,
-                                DATABASE_SETUP "; SET application_name = 'sms-gateway partitions'",
-                                clock_monotonic_ms() + CONNECT_MS, problem) &&
+    session_setup_write(setup, keeper->options->timeout_ms);
+    strcat(setup, "; SET application_name = 'sms-gateway partitions'");
+    bool good = connection_open(&connection, keeper->url, setup, clock_monotonic_ms() + CONNECT_MS,
+                                problem) &&
                 partitions_keep(&connection, keeper->options->wall_ms(), keeper->message_age_ms,
                                 &changes, problem);
     if (good)

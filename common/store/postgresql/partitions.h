@@ -27,7 +27,7 @@ struct partition_changes {
 };
 
 /* Makes what is missing, for messages that are kept for `message_age_ms` (0: for ever), and drops what is over. The connection was
-   opened with DATABASE_SETUP. False with the problem; nothing is half done then. */
+   opened with session_setup_write. False with the problem; nothing is half done then. */
 MUST_CHECK bool partitions_keep(struct connection *connection, int64_t now_ms,
                                 int64_t message_age_ms, struct partition_changes *changes,
                                 char problem[STORE_ERROR_SIZE]);

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 void reader_close(struct store_database_reader *reader)
 {
@@ -14,10 +15,11 @@ void reader_close(struct store_database_reader *reader)
 
 static bool connect_reader(struct store_database_reader *reader, char problem[STORE_ERROR_SIZE])
 {
-    char setup[sizeof(DATABASE_SETUP) + 96];
+    char setup[SESSION_SETUP_SIZE + 64];
     struct connection *connection = &reader->handle.connection;
     const struct store_options *options = reader->database->options;
-    snprintf(setup, sizeof(setup), DATABASE_SETUP "; SET statement_timeout = %lld",
+    session_setup_write(setup, options->timeout_ms);
+    snprintf(setup + strlen(setup), 64, "; SET statement_timeout = %lld",
              (long long)options->timeout_ms);
     handle_forget(&reader->handle);
     return connection_open(connection, reader->database->url, setup,

@@ -7,6 +7,8 @@
 #include "common/store/postgresql/server_clock.h"
 #include "common/store/postgresql/server_origin.h"
 
+enum { TIMEOUT_MS = 10000 };
+
 /* The store's writer, in the transaction that is open on its connection, up to the commit. */
 static enum error run_and_commit(struct store_database *database, struct store_write *write)
 {
@@ -30,6 +32,10 @@ static enum error run_and_commit(struct store_database *database, struct store_w
 /* Takes the connection. */
 static bool settle_messages(struct exclusive *exclusive, int64_t *unknown)
 {
+    char setup[SESSION_SETUP_SIZE];
+    session_setup_write(setup, TIMEOUT_MS);
+    if (!exclusive_run(exclusive, setup))
+        return false;
     const struct store_options options = {.dsn = exclusive->url};
     struct store_write write = {.verb = STORE_SETTLE};
     struct store_database *database = database_new(&options);
@@ -56,8 +62,7 @@ static bool settle(struct exclusive *database, bool keep, int64_t *unknown)
                          "DELETE FROM writer; UPDATE schema_version SET settled = settled + 1") &&
            (server_origin_note(&database->connection, problem) || exclusive_fail(database)) &&
            (server_clock_ask(&database->connection, problem) || exclusive_fail(database)) &&
-           (keep ? exclusive_run(database, "COMMIT")
-                 : exclusive_run(database, DATABASE_SETUP) && settle_messages(database, unknown));
+           (keep ? exclusive_run(database, "COMMIT") : settle_messages(database, unknown));
 }
 
 enum error server_settle_run(const char *url, bool keep, int64_t *unknown,
