@@ -46,9 +46,11 @@ static void need_postgresql(void)
 static bool try_to_keep(const struct store_fixture *fixture, struct partition_changes *changes,
                         char problem[STORE_ERROR_SIZE])
 {
+    char setup[SESSION_SETUP_SIZE];
     struct connection connection = {.timeout_ms = 20000};
-    bool good = connection_open(&connection, fixture->dsn, DATABASE_SETUP,
-                                clock_monotonic_ms() + 20000, problem) &&
+    session_setup_write(setup, connection.timeout_ms);
+    bool good = connection_open(&connection, fixture->dsn, setup, clock_monotonic_ms() + 20000,
+                                problem) &&
                 partitions_keep(&connection, store_fixture_now_ms(), age_ms, changes, problem);
     connection_close(&connection);
     return good;
