@@ -176,29 +176,30 @@ def test_a_commit_that_succeeds_with_a_warning_is_not_taken(servers, nodes):
     phone.close()
 
 
-def freeze_inside_transaction(gateway, server):
-    """Its broker holds its rows' locks then: it has asked for them, and does not come to write."""
-    sql = "SELECT pid, xact_start FROM pg_stat_activity WHERE state = 'idle in transaction'"
+def freeze_inside_transaction(gateway, server, device_id):
+    """Its broker stands still where it has asked for the rows of a claim: the server gives it their locks, and it does not write."""
+    session = subprocess.Popen(["psql", "-X", "-q", server.dsn_of("sms")], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    session.stdin.write(f"BEGIN; SELECT FROM device WHERE device_id = '{device_id}' FOR UPDATE;\n")
+    session.stdin.flush()
 
-    def is_inside():
-        gateway.ws_broker.signal(signal.SIGSTOP)
-        inside = set(query(server.dsn, sql))
-        if inside & set(query(server.dsn, sql)) & set(query(server.dsn, sql)):
-            return True
+    def wait_of(where):
+        return "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'sms-gateway' AND " + where
+    gateway.api.send()
+    wait_for(lambda: query(server.dsn, wait_of("wait_event_type = 'Lock'")) == [(1,)], "the claim to wait for the device")
+    gateway.ws_broker.signal(signal.SIGSTOP)
+    session.communicate("COMMIT;\n", LIMIT_SECONDS)
+    is_inside = query(server.dsn, wait_of("state = 'idle in transaction'")) == [(1,)]
+    if not is_inside:  # it waited for too long
         gateway.ws_broker.signal(signal.SIGCONT)
-        return False
-    wait_for(is_inside, "a broker to stand still inside a transaction")
+    return is_inside
 
 
-def test_a_broker_that_freezes_inside_a_transaction_keeps_nobody_waiting(servers, nodes, make_load):
+def test_a_broker_that_freezes_inside_a_transaction_keeps_nobody_waiting(servers, nodes):
     """The server takes its locks from it before the others give up waiting for them."""
     first, second = nodes
     phone = WorkingPhone(first, "frozen-inside")
-    load = make_load(first, 60)
-    load.wait_accepted(10)
     try:
-        freeze_inside_transaction(first, servers[0])
-        load.stop()
+        wait_for(lambda: freeze_inside_transaction(first, servers[0], "frozen-inside"), "a broker inside a transaction")
         before = [process.log().count("cannot be reached") for process in second.processes]
         again = WorkingPhone(second, "frozen-inside")
         message = second.api.send()["message_id"]
