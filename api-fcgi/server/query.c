@@ -1,6 +1,5 @@
 #include "api-fcgi/server/query.h"
 
-#include "common/base/hex.h"
 #include "common/base/url.h"
 #include "common/base/utf8.h"
 
@@ -11,32 +10,12 @@
 
 /* ---- Parsing ---- */
 
-/* Decodes up to one of `stops`, or to the end, as application/x-www-form-urlencoded: + is a space. */
 static bool decode(const char **query, const char *stops, char *text, size_t size)
 {
-    size_t length = 0;
-    bool good = true;
-    const char *p = *query;
-    while (*p && !strchr(stops, *p)) {
-        char c = *p++;
-        if (c == '+') {
-            c = ' ';
-        } else if (c == '%') {
-            if (isxdigit((unsigned char)p[0]) && isxdigit((unsigned char)p[1])) {
-                c = (char)(hex_value(p[0]) << 4 | hex_value(p[1]));
-                p += 2;
-            } else {
-                good = false;
-            }
-        }
-        if (c == '\0' || length + 1 >= size)
-            good = false;
-        else
-            text[length++] = c;
-    }
-    text[length] = '\0';
-    *query = p;
-    return good && utf8_valid(text, length);
+    size_t length = strcspn(*query, stops);
+    bool good = url_decode(*query, length, text, size);
+    *query += length;
+    return good;
 }
 
 bool query_next_parameter(const char **query, char *name, size_t name_size, char *value,

@@ -1,7 +1,7 @@
 #include "ws-broker/stream/stream_request.h"
 
-#include "common/base/hex.h"
 #include "common/base/json_write.h"
+#include "common/base/url.h"
 #include "common/base/utf8.h"
 #include "common/model/device.h"
 
@@ -130,35 +130,14 @@ enum { PARAMETER_COUNT = ARRAY_LENGTH(parameters) };
 
 /* ---- The query ---- */
 
-/* Decodes `from`, `length` bytes, as application/x-www-form-urlencoded: + is a space. */
-static bool decode(const char *from, size_t length, char *text, size_t size)
-{
-    size_t written = 0;
-    for (size_t i = 0; i < length; i++) {
-        char c = from[i] == '+' ? ' ' : from[i];
-        if (c == '%') {
-            if (length - i < 3 || !isxdigit((unsigned char)from[i + 1]) ||
-                !isxdigit((unsigned char)from[i + 2]))
-                return false;
-            c = (char)(hex_value(from[i + 1]) << 4 | hex_value(from[i + 2]));
-            i += 2;
-        }
-        if (c == '\0' || written + 1 >= size)
-            return false;
-        text[written++] = c;
-    }
-    text[written] = '\0';
-    return utf8_valid(text, written);
-}
-
 static void take_parameter(struct reading *reading, const char *text, size_t length,
                            bool present[PARAMETER_COUNT])
 {
     char name[NAME_SIZE] = "", value[VALUE_SIZE] = "";
     const char *equals = memchr(text, '=', length);
     size_t name_length = equals ? (size_t)(equals - text) : length;
-    bool known = decode(text, name_length, name, sizeof(name));
-    bool good = !equals || decode(equals + 1, length - name_length - 1, value, sizeof(value));
+    bool known = url_decode(text, name_length, name, sizeof(name));
+    bool good = !equals || url_decode(equals + 1, length - name_length - 1, value, sizeof(value));
     size_t i = 0;
     while (i < PARAMETER_COUNT && (!known || strcmp(name, parameters[i].name) != 0))
         i++;
