@@ -182,9 +182,9 @@ int main(int argc, char **argv)
     sqlite3_stmt *message = prepare(
         "INSERT INTO message (seq, id, phone_number, text, encoding, segments, status, attempt,"
         " device_id, event_count, updated_at_ms, dispatched_at_ms, accepted_at_ms, sending_at_ms,"
-        " sent_at_ms, delivered_at_ms, has_options, send_at_ms, rank_ms, due_at_ms, lane)"
+        " sent_at_ms, delivered_at_ms, has_options, send_at_ms, rank_ms, due_at_ms, lane, phase)"
         " VALUES (?1, ?2, ?3, ?4, 0, 1, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,"
-        " ?18, ?19)");
+        " ?18, ?19, iif(?5 = 5, 2, 0))");
     sqlite3_stmt *event = prepare(
         "INSERT INTO message_event (message_seq, number, status, attempt, device_id, at_ms)"
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6)");

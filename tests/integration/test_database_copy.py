@@ -79,7 +79,7 @@ def value_for(table, column, kind, row):
     """A value that the constraints take, and that no other column of the row has."""
     special = {
         "only_row": 1, "kind": row % 3, "state": row % 3, "source": row % 3, "revocation": row % 3, "status": row % 10, "was_hurried": row % 2,
-        "type": 10 + row, "lane": "any" if row % 10 == 0 else None, "spent": bytes(range(row, row + 64)),
+        "phase": (row % 10 > 0) + (row % 10 > 3), "type": 10 + row, "lane": "any" if row % 10 == 0 else None, "spent": bytes(range(row, row + 64)),
     }
     if column in special:
         return special[column]

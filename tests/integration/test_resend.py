@@ -30,9 +30,9 @@ def become(gateway, message_id, status):
     database = sqlite3.connect(gateway.database, timeout=LIMIT_SECONDS)
     key = bytes.fromhex(message_id.replace("-", ""))
     [(before,)] = database.execute("SELECT status FROM message WHERE id = ?", (key,))
-    database.execute("UPDATE message SET status = ?, event_count = event_count + 1, device_id = 'gone', lane = NULL"
-                     " WHERE id = ?",
-                     (status, key))
+    database.execute("UPDATE message SET status = ?, event_count = event_count + 1, device_id = 'gone', lane = NULL,"
+                     " phase = ? WHERE id = ?",
+                     (status, (status > 0) + (status > 3), key))
     database.execute("UPDATE last_event SET id = id + 1")
     database.execute("INSERT INTO message_event (id, message_seq, number, status, attempt, at_ms) SELECT last_event.id, seq,"
                      " event_count, status, attempt, updated_at_ms FROM message, last_event WHERE message.id = ?", (key,))

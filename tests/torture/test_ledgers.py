@@ -168,7 +168,7 @@ def test_options_that_were_asked_for_and_are_not_there_are_noticed(run, database
 
 @pytest.mark.parametrize("statement, rule", [
     (f"UPDATE message SET status = 8 WHERE seq = {FIRST}", "sent, and the database says it was not"),
-    (f"UPDATE message SET status = 2 WHERE seq = {FIRST}", "not settled"),
+    (f"UPDATE message SET status = 2, phase = 1 WHERE seq = {FIRST}", "not settled"),
     ("UPDATE message_count SET count = 4 WHERE status = 5", "counts"),
     (f"DELETE FROM message_event WHERE message_seq = {FIRST} AND number = 3", "events are not 1, 2, 3"),
     (f"UPDATE message_event SET status = 8 WHERE message_seq = {FIRST} AND number = 3", "not a legal move"),

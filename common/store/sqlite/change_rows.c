@@ -68,16 +68,24 @@ static void bind_queued(struct statement *update, const struct message_row *afte
         message_rows_bind_place(update, &after->place);
 }
 
-/* What an update does not set, its indexes and triggers need not look at: a message has its lane, attempt and device from the
-   moment when it leaves the queue until it is back, or until a restored backup takes it from its device. */
+/* What an update does not set, its indexes need not look at: a message has its lane, attempt and device from the moment when
+   it leaves the queue until it is back, or until a restored backup takes it from its device. */
+static enum statement_id choose_update(const struct message_row *before,
+                                       const struct message_row *after)
+{
+    if (message_rows_moves(before, after))
+        return CHANGE_QUEUED;
+    return before->status < MESSAGE_SENT && after->status >= MESSAGE_SENT ? FINISH : CHANGE_STATUS;
+}
+
 enum error change_rows_one(struct store_database *database, const struct message_row *before,
                            const struct message_row *after, enum transition_reason reason,
                            const struct message_error *message_error)
 {
-    bool moves = message_rows_moves(before, after);
-    struct statement *update = get(database, moves ? CHANGE_QUEUED : CHANGE_STATUS);
+    enum statement_id id = choose_update(before, after);
+    struct statement *update = get(database, id);
     bind_change(update, before, after, message_error);
-    if (moves)
+    if (id == CHANGE_QUEUED)
         bind_queued(update, after, !message_error);
     enum error error = statement_change_one(&database->handle, update);
     return error != ERROR_NONE ? error : append_event(database, after, reason, message_error);

@@ -16,9 +16,10 @@ static void given_cancelled(struct store_fixture *fixture, const char *text, int
 {
     for (int i = 0; i < count; i++)
         given_message(fixture, number, text);
-    char sql[160];
+    char sql[200];
     snprintf(sql, sizeof(sql),
-             "UPDATE message SET status = %d, event_count = 2, updated_at_ms = 1, lane = NULL;"
+             "UPDATE message SET status = %d, event_count = 2, updated_at_ms = 1, phase = 2, lane "
+             "= NULL;"
              "UPDATE message_count SET count = CASE status WHEN %d THEN %d ELSE 0 END",
              MESSAGE_CANCELLED, MESSAGE_CANCELLED, count);
     execute(fixture->path, sql);

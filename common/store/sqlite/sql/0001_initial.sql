@@ -9,7 +9,8 @@ CREATE TABLE message (
     seq              INTEGER PRIMARY KEY, -- message_id_seq(id), or one more where another message has that
     id               BLOB    NOT NULL CHECK (length(id) = 16),
     request_id       BLOB,                        -- nginx's, 16 bytes; NULL: it did not come by a request
-    status           INTEGER NOT NULL CHECK (status BETWEEN 0 AND 9),
+    status           INTEGER NOT NULL,
+    phase            INTEGER NOT NULL DEFAULT 0,  -- 0 queued, 1 in flight, 2 finished: what most indexes need of the status
     attempt          INTEGER NOT NULL,
     event_count      INTEGER NOT NULL,
     device_id        TEXT,                        -- of the last device that had it; NULL: none, or it went back
@@ -50,8 +51,7 @@ CREATE TABLE message (
     reference        TEXT,
     batch_id         BLOB,
 
-    -- Where it is queued: common/model/lane.h. '' for a message that has no options and is due; NULL: it is not queued. The
-    -- indexes that tell apart what is queued do so by the lane, so that no other transition changes them.
+    -- Where it is queued: common/model/lane.h. '' for a message that has no options and is due; NULL: it is not queued.
     lane             TEXT             DEFAULT '',
     rank_ms          INTEGER,                     -- its order in another lane
     due_at_ms        INTEGER,                     -- when it leaves the lane of those that wait
@@ -59,10 +59,14 @@ CREATE TABLE message (
     phone_number     TEXT    NOT NULL,
     encoding         INTEGER NOT NULL,
     text             TEXT    NOT NULL,            -- '' once retention has removed it
-    -- It starts as queued (0). A check costs an insert nothing, a trigger would cost a tenth of it.
-    CHECK (status = 0 OR event_count > 1),
-    CHECK ((status = 0) = (lane IS NOT NULL))
+    -- It starts as queued. A check costs an insert nothing, a trigger would cost a tenth of it.
+    CHECK (status = 0 AND phase = 0 AND lane IS NOT NULL
+           OR status BETWEEN 1 AND 3 AND phase = 1 AND lane IS NULL AND event_count > 1
+           OR status BETWEEN 4 AND 9 AND phase = 2 AND lane IS NULL AND event_count > 1)
 ) STRICT;
+
+-- A statement writes again each index of which it sets a column, or one in the index's condition. So these tell messages apart
+-- by lane and phase, which change two or three times in a message's life, and not by the status where that can be helped.
 
 -- A new message without options costs one row and one entry: what is queued is in one index, and in none by number or
 -- status. For lists of a number it is looked through in that index alone.
@@ -71,19 +75,19 @@ CREATE INDEX message_queued_in_lane ON message (seq, phone_number) WHERE lane <>
 CREATE INDEX message_in_lane ON message (lane, rank_ms) WHERE lane <> '';
 CREATE INDEX message_waiting ON message (due_at_ms) WHERE lane = '~';
 CREATE INDEX message_retried ON message (retry_at_ms) WHERE lane = '~' AND retry_at_ms <> 0;
-CREATE INDEX message_expiring ON message (expires_at_ms) WHERE status <= 1 AND expires_at_ms IS NOT NULL;
+CREATE INDEX message_expiring ON message (expires_at_ms) WHERE phase <= 1 AND expires_at_ms IS NOT NULL;
 
-CREATE INDEX message_in_flight ON message (device_id, updated_at_ms) WHERE status BETWEEN 1 AND 3;
-CREATE INDEX message_to_cancel ON message (seq) WHERE cancel_requested = 1 AND status = 2;
+CREATE INDEX message_in_flight ON message (device_id) WHERE phase = 1;
+CREATE INDEX message_to_cancel ON message (seq) WHERE cancel_requested = 1 AND phase = 1;
 
 -- Finished messages whose text is still there: what retention removes, oldest first.
-CREATE INDEX message_with_text ON message (updated_at_ms) WHERE status >= 4 AND text <> '';
+CREATE INDEX message_with_text ON message (updated_at_ms) WHERE phase = 2 AND text <> '';
 
--- Lists, newest first: equal entries of an index are in the order of seq.
-CREATE INDEX message_by_status ON message (status) WHERE status <> 0;
+-- Lists, newest first: equal entries of an index are in the order of seq. Those in flight are few enough to be sorted.
+CREATE INDEX message_by_status ON message (status) WHERE phase = 2;
 CREATE INDEX message_by_phone_number ON message (phone_number) WHERE lane IS NULL;
 CREATE INDEX message_by_device ON message (device_id) WHERE device_id IS NOT NULL;
-CREATE INDEX message_by_batch ON message (batch_id, seq, status) WHERE batch_id IS NOT NULL; -- with what is counted
+CREATE INDEX message_by_batch ON message (batch_id) WHERE batch_id IS NOT NULL;
 CREATE INDEX message_by_reference ON message (reference) WHERE reference IS NOT NULL;
 CREATE INDEX message_by_group ON message (target_group) WHERE target_group IS NOT NULL;
 
@@ -191,27 +195,27 @@ CREATE INDEX opt_out_unfinished ON opt_out (phone_number) WHERE cancel_after IS 
 
 -- ---- The life of a message, guarded by the database too ----
 
--- One trigger, because each that runs costs a transition a twentieth of its time, and FAIL, because ABORT has SQLite keep a
--- copy of each page for the case: before a row has changed both come to the same.
+-- One trigger, because each that runs costs a transition a tenth of its time; AFTER, because SQLite reads and checks the whole
+-- row a second time when one has run before; and ROLLBACK, because ABORT has it keep a copy of each page for the case.
 --
 -- The bits of each status are the numbers of those that may follow it in common/model/transitions.def. The attempt grows by one
 -- with each dispatch (from 0 to 1 or 2). From accepted (2) on a message stays with its device, until it is proved that nothing was
 -- sent. A restored message (unknown, 9, without a device) takes the attempt and the device of the first report.
-CREATE TRIGGER message_keeps_the_rules BEFORE UPDATE OF status, attempt, device_id ON message
+CREATE TRIGGER message_keeps_the_rules AFTER UPDATE OF status, attempt, device_id ON message
 BEGIN
     SELECT CASE
         WHEN NOT 1 << NEW.status & CASE OLD.status WHEN 0 THEN 0x3C6 WHEN 1 THEN 0x3B5 WHEN 2 THEN 0x3F9 WHEN 3 THEN 0x271
                 WHEN 4 THEN 0x060 WHEN 9 THEN 0x0F0 WHEN 5 THEN 0 ELSE 0x030 END
             AND (NEW.status <> OLD.status OR NEW.event_count <> OLD.event_count)
-            THEN RAISE(FAIL, 'not a transition of a message')
+            THEN RAISE(ROLLBACK, 'not a transition of a message')
         WHEN NEW.attempt <> OLD.attempt + (OLD.status = 0 AND NEW.status BETWEEN 1 AND 2)
             AND NOT (OLD.status = 9 AND OLD.device_id IS NULL)
-            THEN RAISE(FAIL, 'the attempt grows by one with each dispatch, and is constant otherwise')
+            THEN RAISE(ROLLBACK, 'the attempt grows by one with each dispatch, and is constant otherwise')
         WHEN OLD.status >= 2 AND NEW.device_id IS NOT OLD.device_id AND NEW.status <> 0
             AND NOT (NEW.status = 9 AND NEW.device_id IS NULL) AND NOT (OLD.status = 9 AND OLD.device_id IS NULL)
-            THEN RAISE(FAIL, 'a message that was released stays with its device')
+            THEN RAISE(ROLLBACK, 'a message that was released stays with its device')
         WHEN NEW.status = 0 AND OLD.status >= 2 AND NEW.proved_attempt <> OLD.attempt
-            THEN RAISE(FAIL, 'a message that was released returns only with the proof that nothing was sent')
+            THEN RAISE(ROLLBACK, 'a message that was released returns only with the proof that nothing was sent')
     END;
 END;
 
