@@ -212,23 +212,25 @@ bool json_add_boolean(struct json *object, const char *name, bool boolean)
 void json_copy(struct json_writer *json, const char *name, const struct json *value)
 {
     const cJSON *item = as_cjson(value);
+    if (name)
+        json_put_name(json, name);
     if (cJSON_IsString(item)) {
-        json_put_text(json, name, item->valuestring);
+        json_put_text(json, NULL, item->valuestring);
     } else if (cJSON_IsNumber(item)) {
-        json_put_number(json, name, item->valuedouble);
+        json_put_number(json, NULL, item->valuedouble);
     } else if (cJSON_IsBool(item)) {
-        json_put_bool(json, name, cJSON_IsTrue(item));
+        json_put_bool(json, NULL, cJSON_IsTrue(item));
     } else if (cJSON_IsObject(item)) {
-        json_begin_object(json, name);
+        json_begin_object(json, NULL);
         for (const cJSON *child = item->child; child; child = child->next)
             json_copy(json, child->string, as_json(child));
         json_end_object(json);
     } else if (cJSON_IsArray(item)) {
-        json_begin_array(json, name);
+        json_begin_array(json, NULL);
         for (const cJSON *child = item->child; child; child = child->next)
             json_copy(json, NULL, as_json(child));
         json_end_array(json);
     } else {
-        json_put_null(json, name);
+        json_put_null(json, NULL);
     }
 }

@@ -66,16 +66,34 @@ static void put_string(struct buffer *out, const char *text)
     buffer_append_char(out, '"');
 }
 
-/* Writes the comma before a value, and its name. */
-static void begin_value(struct json_writer *json, const char *name)
+static void put_comma(struct json_writer *json)
 {
     if (json->needs_comma)
         buffer_append_char(json->out, ',');
     json->needs_comma = true;
-    if (name) {
-        put_string(json->out, name);
-        buffer_append_char(json->out, ':');
-    }
+}
+
+/* Writes the comma before a value, and its name: an answer has more names than values of any length, so they are appended as
+   one. */
+static void begin_value(struct json_writer *json, const char *name)
+{
+    put_comma(json);
+    size_t length = name ? strlen(name) : 0;
+    char *start = name ? buffer_reserve(json->out, length + 3) : NULL;
+    if (!start)
+        return;
+    start[0] = '"';
+    memcpy(start + 1, name, length);
+    memcpy(start + 1 + length, "\":", 3);
+    json->out->length += length + 3;
+}
+
+void json_put_name(struct json_writer *json, const char *name)
+{
+    put_comma(json);
+    put_string(json->out, name);
+    buffer_append_char(json->out, ':');
+    json->needs_comma = false;
 }
 
 void json_begin_object(struct json_writer *json, const char *name)

@@ -6,8 +6,8 @@
  *   json_put_text(&json, "status", "queued");
  *   json_end_object(&json);
  *
- * The writer adds the commas. With a NULL name the value is an element of an array, or the whole document. Texts must be
- * valid UTF-8. The buffer tells whether writing failed.
+ * The writer adds the commas. With a NULL name the value is an element of an array, the whole document, or that of
+ * json_put_name. Names are the program's own, and have nothing to escape. Texts must be valid UTF-8. The buffer tells whether writing failed.
  */
 #ifndef COMMON_BASE_JSON_WRITE_H
 #define COMMON_BASE_JSON_WRITE_H
@@ -18,6 +18,9 @@ struct json_writer {
     struct buffer *out;
     bool needs_comma;
 };
+
+/* Any other name; the value with it is written next. */
+void json_put_name(struct json_writer *json, const char *name);
 
 void json_begin_object(struct json_writer *json, const char *name);
 void json_end_object(struct json_writer *json);

@@ -328,6 +328,7 @@ static void values_are_copied_compactly_and_read_back(void **state)
         {"\"\xc3\xa9\\ud83d\\ude00\"", "\"\xc3\xa9\xf0\x9f\x98\x80\""},
         {"123456789012345", "123456789012345"}, /* an IMEI */
         {"{\"\\n\":1}", "{\"\\n\":1}"},
+        {"{\"a\\\"b\":{\"\\u0001\":[]},\"c\":null}", "{\"a\\\"b\":{\"\\u0001\":[]},\"c\":null}"},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {

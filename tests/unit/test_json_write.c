@@ -50,9 +50,16 @@ static void commas_stand_between_members_and_elements(void **state)
     json_put_number(&o.json, "f", 87.5);
     json_put_raw(&o.json, "g", "{\"raw\":[1,2]}");
     json_put_time(&o.json, "h", 1795427100000);
+    json_put_name(&o.json, "\"i\n");
+    json_begin_array(&o.json, NULL);
+    json_end_array(&o.json);
+    json_put_name(&o.json, "j");
+    json_put_null(&o.json, NULL);
+    json_put_null(&o.json, "k");
     json_end_object(&o.json);
     end(&o, "{\"a\":\"x\",\"b\":-7,\"c\":true,\"d\":false,\"e\":null,\"f\":87.5,"
-            "\"g\":{\"raw\":[1,2]},\"h\":\"2026-11-23T09:45:00.000Z\"}");
+            "\"g\":{\"raw\":[1,2]},\"h\":\"2026-11-23T09:45:00.000Z\",\"\\\"i\\n\":[],\"j\":null,"
+            "\"k\":null}");
 }
 
 static void objects_and_arrays_nest(void **state)
@@ -130,7 +137,8 @@ static void check_text(const char *text)
     struct output o;
     begin(&o);
     json_begin_object(&o.json, NULL);
-    json_put_text(&o.json, text, text);
+    json_put_name(&o.json, text);
+    json_put_text(&o.json, NULL, text);
     json_end_object(&o.json);
     struct json *document = parse(&o.text);
     const struct json *member = json_first(document);
