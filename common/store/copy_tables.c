@@ -41,7 +41,7 @@ const struct copied_table copy_to_postgresql[] = {
 };
 
 const struct copied_table copy_to_sqlite[] = {
-    {"message", "message JOIN message_state USING (seq)"},
+    {"message", "message JOIN message_state USING (seq, phone_number)"},
     /* Those of messages that are gone stay until their partition is dropped. */
     {"message_event",
      "(SELECT * FROM message_event WHERE message_seq IN (SELECT seq FROM message)) AS kept"},

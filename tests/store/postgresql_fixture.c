@@ -75,7 +75,7 @@ int64_t postgresql_number(const char *dsn, const char *sql)
     char problem[STORE_ERROR_SIZE];
     int64_t number;
     if (!query(dsn, sql, &number, problem))
-        fail_msg("%s: %s", sql, problem);
+        fail_msg("%s: %s", problem, sql);
     return number;
 }
 

@@ -169,10 +169,11 @@ static void add_message(struct buffer *messages, const struct row *row)
 
 static void add_state(struct buffer *states, const struct row *row)
 {
-    begin_row(states, 3);
+    begin_row(states, 4);
     add_integer(states, message_id_seq(&row->id), 8);
     add_integer(states, 0, 2);
     add_integer(states, message_id_time_ms(&row->id), 8);
+    add_bytes(states, row->phone_number, strlen(row->phone_number));
 }
 
 static void copy_messages(PGconn *pg, struct buffer copies[2], unsigned first, unsigned count)
@@ -186,7 +187,7 @@ static void copy_messages(PGconn *pg, struct buffer copies[2], unsigned first, u
     }
     if (!PQsendQuery(pg, "BEGIN; COPY message (seq, id, phone_number, encoding, segments, text)"
                          " FROM STDIN (FORMAT binary);"
-                         " COPY message_state (seq, status, updated_at_ms)"
+                         " COPY message_state (seq, status, updated_at_ms, phone_number)"
                          " FROM STDIN (FORMAT binary); COMMIT"))
         fail(PQerrorMessage(pg));
     PQclear(check(pg, PQgetResult(pg), PGRES_COMMAND_OK));

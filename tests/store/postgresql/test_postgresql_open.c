@@ -1,10 +1,12 @@
 /* Opening a PostgreSQL database: what is refused, with a sentence that says what to do; and every statement. */
 #include "common/store/postgresql/partitions.h"
 #include "common/store/postgresql/server_clock.h"
+#include "common/store/postgresql/session_setup.h"
 #include "tests/store/postgresql_fixture.h"
 #include "tests/store/store_fixture.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static int setup(void **state)
 {
@@ -105,11 +107,22 @@ static const char *const statements[] = {
 #undef STATEMENT
 };
 
+/* Raises an exception where a plan has `wrong` or not what is `expected`, whatever the parameters are. */
+#define CHECK_PLAN                                                                                 \
+    "; CREATE OR REPLACE FUNCTION pg_temp.check_plan(call text, wrong text, expected text) "       \
+    "RETURNS void"                                                                                 \
+    " LANGUAGE plpgsql AS $f$ DECLARE line text; plan text := ''; BEGIN"                           \
+    " FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) EXECUTE ' || call"                                  \
+    " LOOP plan := plan || E'\\n' || line; END LOOP; IF plan ~ wrong OR plan !~ expected THEN"     \
+    " RAISE EXCEPTION 'not by %: %', expected, plan; END IF; END $f$;\n"
+#define ANY_TABLE_THAT_GROWS                                                                       \
+    "Seq Scan on (message|message_state|message_event\\w*|incoming|batch)\\M"
+
 /* ":name" becomes "$1", each a parameter of its own: that they agree where they are one is checked when they are used. */
-static void prepare(const char *sql, char *out)
+static char *prepare(const char *sql, const char *expected, char *out)
 {
     bool quoted = false;
-    int number = 0;
+    int count = 0;
     out += sprintf(out, "PREPARE one AS ");
     for (; *sql; sql++) {
         quoted ^= *sql == '\'';
@@ -119,10 +132,13 @@ static void prepare(const char *sql, char *out)
                 *out++ = *++sql;
             continue;
         }
-        out += sprintf(out, "$%d", ++number);
+        out += sprintf(out, "$%d", ++count);
         sql += strspn(sql + 1, "abcdefghijklmnopqrstuvwxyz_");
     }
-    strcpy(out, "; DEALLOCATE one");
+    out += sprintf(out, "; SELECT pg_temp.check_plan('one%s", count > 0 ? "(" : "");
+    for (int i = 0; i < count; i++)
+        out += sprintf(out, "NULL%s", i + 1 < count ? "," : ")");
+    return out + sprintf(out, "', '" ANY_TABLE_THAT_GROWS "', '%s'); DEALLOCATE one;\n", expected);
 }
 
 static bool is_preparable(const char *sql)
@@ -132,26 +148,70 @@ static bool is_preparable(const char *sql)
            strncmp(sql, "WITH", 4) == 0;
 }
 
-static void the_server_understands_every_statement(void **state)
+static char *begin_checks(size_t text_length, char **end)
+{
+    char *checks = malloc(SESSION_SETUP_SIZE + sizeof(CHECK_PLAN) + text_length);
+    session_setup_write(checks, 20000);
+    *end = stpcpy(checks + strlen(checks), CHECK_PLAN);
+    return checks;
+}
+
+static void the_server_understands_every_statement_and_has_an_index_for_it(void **state)
 {
     need_postgresql();
     struct store_fixture *fixture = *state;
     size_t length = 0;
     for (size_t i = 0; i < ARRAY_LENGTH(statements); i++)
-        length += 2 * strlen(statements[i]) + 64;
-    char *all = malloc(length), *end = all;
+        length += 4 * strlen(statements[i]) + 256;
+    char *end, *all = begin_checks(length, &end);
     for (size_t i = 0; i < ARRAY_LENGTH(statements); i++) {
-        if (!is_preparable(statements[i]))
-            continue;
-        prepare(statements[i], end);
-        end += strlen(end);
-        end += sprintf(end, ";\n");
+        if (is_preparable(statements[i]))
+            end = prepare(statements[i], "", end);
     }
     postgresql_number(fixture->dsn, all);
     free(all);
 }
 
+/* The filters of lists, what a claim asks, and retention: each by its own index, not by the one of all messages. */
+static void what_is_asked_of_many_messages_has_an_index_of_its_own(void **state)
+{
+    static const struct {
+        const char *statement, *index;
+    } cases[] = {
+        {"OLDER_BY_NUMBER", "message_by_phone_number.*message_queued"},
+        {"NEWER_BY_NUMBER", "message_by_phone_number.*message_queued"},
+        {"COUNT_BY_NUMBER", "message_by_phone_number.*message_queued"},
+        {"LIST_IN_FLIGHT_TO", "message_by_phone_number"},
+        {"LIST_QUEUED_TO", "message_queued.*message_by_phone_number"},
+        {"FIND_QUEUED_AFTER", "message_queued"},
+        {"FIND_LAST_DEVICE", "message_by_phone_number"},
+        {"LIST_DUE_AND_LAST", "message_queued.*message_by_phone_number"},
+        {"LIST_DUE", "message_queued"},
+        {"LIST_LANE", "message_in_lane"},
+        {"LIST_WAITED", "message_waiting"},
+        {"LIST_RETRIED", "message_retried"},
+        {"LIST_EXPIRED", "message_expiring"},
+        {"LIST_SILENT", "message_in_flight"},
+        {"REMOVE_TEXTS", "message_with_text"},
+        {"POLL_CANCEL_REQUESTS", "message_to_cancel"},
+        {"OLDER_BY_DEVICE", "message_by_device"},
+        {"OLDER_BY_BATCH", "message_by_batch"},
+        {"OLDER_BY_REFERENCE", "message_by_reference"},
+        {"OLDER_BY_GROUP", "message_by_group"},
+    };
+    need_postgresql();
+    struct store_fixture *fixture = *state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        const char *sql = postgresql_statement(cases[i].statement);
+        char *end, *check = begin_checks(4 * strlen(sql) + 256, &end);
+        prepare(sql, cases[i].index, end);
+        postgresql_number(fixture->dsn, check);
+        free(check);
+    }
+}
+
 UNIT_TESTS(OPEN_TEST(what_is_no_database_of_a_gateway_is_refused),
            OPEN_TEST(a_url_that_leads_nowhere_is_refused), OPEN_TEST(a_role_has_one_process),
            OPEN_TEST(the_process_that_has_the_role_is_named),
-           OPEN_TEST(the_server_understands_every_statement))
+           OPEN_TEST(the_server_understands_every_statement_and_has_an_index_for_it),
+           OPEN_TEST(what_is_asked_of_many_messages_has_an_index_of_its_own))
