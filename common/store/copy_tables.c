@@ -28,7 +28,10 @@ const char copy_last_event_in_postgresql[] = "(SELECT " LAST_EVENT_ID
 
 const struct copied_table copy_to_postgresql[] = {
     {"message", "message"},
-    {"message_state", "(SELECT *, text <> '' AS has_text FROM message)"},
+    {"message_state",
+     "(SELECT *, text <> '' AS has_text, CASE WHEN status = 0 THEN 0 WHEN status <= 3"
+     " THEN 1 ELSE 2 END AS phase, CASE WHEN status >= 6 THEN status END AS rare"
+     " FROM message)"},
     {"message_event", "message_event"},
     IN_BOTH,
     {"message_count", "(SELECT status, 0 AS part, count(*) AS count FROM message GROUP BY status)"},
@@ -59,15 +62,7 @@ const struct copied_table copy_to_sqlite[] = {
 
 bool copy_is_computed(const char *table, const char *column)
 {
-    static const struct {
-        const char *table, *column;
-    } computed[] = {
-        {"message_state", "phase"}, {"message_state", "rare"}, {"idempotency", "key_hash"}};
-    for (size_t i = 0; i < sizeof(computed) / sizeof(*computed); i++) {
-        if (strcmp(computed[i].table, table) == 0 && strcmp(computed[i].column, column) == 0)
-            return true;
-    }
-    return false;
+    return strcmp(table, "idempotency") == 0 && strcmp(column, "key_hash") == 0;
 }
 
 bool copy_may_replace(const char *table)

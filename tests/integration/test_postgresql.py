@@ -247,7 +247,7 @@ def test_the_guard_refuses_what_the_gateway_would_not_do_and_lets_it_do_the_rest
     phone = WorkingPhone(second, name_phone())
     message_id = first.api.send("+4915112345678", "Hello")["message_id"]
     first.api.wait_status(message_id, "sent")
-    again = (f"UPDATE message_state SET status = 0, lane = '', device_id = NULL WHERE seq = (SELECT seq FROM message WHERE id = "
+    again = (f"UPDATE message_state SET status = 0, phase = 0, lane = '', device_id = NULL WHERE seq = (SELECT seq FROM message WHERE id = "
              f"decode('{message_id.replace('-', '')}', 'hex')) RETURNING 1")
     with pytest.raises(subprocess.CalledProcessError):
         first.query(again)

@@ -33,6 +33,17 @@ static void set_guard(const struct store_fixture *fixture, bool on)
         fail_msg("%s", problem);
 }
 
+enum { STATUS_SIZE = 80 };
+
+/* With what goes with it. */
+static const char *status_sql(char sql[STATUS_SIZE], int status, const char *plain_lane)
+{
+    const char *phase = status == MESSAGE_QUEUED ? "0" : status <= MESSAGE_SENDING ? "1" : "2";
+    snprintf(sql, STATUS_SIZE, "status = %d, phase = %s, rare = nullif(%d, 0), lane = %s", status,
+             phase, status >= 6 ? status : 0, status == MESSAGE_QUEUED ? plain_lane : "NULL");
+    return sql;
+}
+
 /* As the gateway, and then as another: whether the change was refused. */
 #define REFUSED                                                                                    \
     "CREATE FUNCTION refused(change text) RETURNS integer LANGUAGE plpgsql AS $$ BEGIN"            \
@@ -42,11 +53,11 @@ static void set_guard(const struct store_fixture *fixture, bool on)
 
 static void place(const struct store_fixture *fixture, enum message_status status)
 {
-    char sql[320];
+    char sql[400], part[STATUS_SIZE];
     snprintf(sql, sizeof(sql),
-             "SET sms_gateway.writer = 'yes'; UPDATE message_state SET status = %d, lane = %s,"
+             "SET sms_gateway.writer = 'yes'; UPDATE message_state SET %s,"
              " event_count = 9, attempt = 3, device_id = 'phone', proved_attempt = 3",
-             status, status == MESSAGE_QUEUED ? "''" : "NULL");
+             status_sql(part, (int)status, "''"));
     postgresql_number(fixture->dsn, sql);
 }
 
@@ -75,10 +86,10 @@ static void only_transitions_of_the_table_are_taken(void **state)
     set_guard(fixture, true); /* once more does no harm */
     for (int from = 0; from < MESSAGE_STATUS_COUNT; from++) {
         for (int to = 0; to < MESSAGE_STATUS_COUNT; to++) {
-            char change[128];
+            char change[128], part[STATUS_SIZE];
             bool dispatches = from == MESSAGE_QUEUED && (to == 1 || to == 2);
-            snprintf(change, sizeof(change), "status = %d, lane = %s, attempt = %d", to,
-                     to == MESSAGE_QUEUED ? "''''" : "NULL", dispatches ? 4 : 3);
+            snprintf(change, sizeof(change), "%s, attempt = %d", status_sql(part, to, "''''"),
+                     dispatches ? 4 : 3);
             place(fixture, (enum message_status)from);
             if (is_refused(fixture, change) ==
                 may_follow((enum message_status)from, (enum message_status)to))
@@ -93,10 +104,11 @@ static void attempts_and_devices_are_kept(void **state)
         enum message_status from;
         const char *change;
     } cases[] = {
-        {MESSAGE_QUEUED, "status = 2, lane = NULL"}, /* without an attempt of its own */
-        {MESSAGE_ACCEPTED, "status = 4, attempt = 4"},
-        {MESSAGE_ACCEPTED, "status = 4, device_id = ''other''"},
-        {MESSAGE_SENDING, "status = 0, lane = '''', device_id = NULL, proved_attempt = 2"},
+        {MESSAGE_QUEUED, "status = 2, phase = 1, lane = NULL"}, /* without an attempt of its own */
+        {MESSAGE_ACCEPTED, "status = 4, phase = 2, attempt = 4"},
+        {MESSAGE_ACCEPTED, "status = 4, phase = 2, device_id = ''other''"},
+        {MESSAGE_SENDING,
+         "status = 0, phase = 0, lane = '''', device_id = NULL, proved_attempt = 2"},
     };
     need_postgresql();
     struct store_fixture *fixture = *state;

@@ -60,11 +60,9 @@ CREATE INDEX message_by_group ON message (target_group, seq) WHERE target_group 
 -- status, and `phase` has as little of it as they need.
 CREATE TABLE message_state (
     seq              bigint   PRIMARY KEY,
-    status           smallint NOT NULL CHECK (status BETWEEN 0 AND 9),
-    phase            smallint NOT NULL GENERATED ALWAYS AS -- 0 queued, 1 in flight, 2 finished
-                     (CASE WHEN status = 0 THEN 0 WHEN status <= 3 THEN 1 ELSE 2 END) STORED,
-    rare             smallint GENERATED ALWAYS AS          -- failed, expired, cancelled, unknown
-                     (CASE WHEN status >= 6 THEN status END) STORED,
+    status           smallint NOT NULL,
+    phase            smallint NOT NULL DEFAULT 0, -- 0 queued, 1 in flight, 2 finished
+    rare             smallint,                    -- failed, expired, cancelled, unknown: the status
     attempt          integer  NOT NULL DEFAULT 0,
     event_count      integer  NOT NULL DEFAULT 1,
     device_id        text COLLATE "C",
@@ -94,8 +92,12 @@ CREATE TABLE message_state (
     lane             text COLLATE "C" DEFAULT '',          -- NULL: it is not queued
     rank_ms          bigint,
     due_at_ms        bigint,
-    CHECK (status = 0 OR event_count > 1),
-    CHECK ((status = 0) = (lane IS NOT NULL))
+    -- One for all: each of its own, and a generated column, is read and prepared anew with each statement.
+    CHECK (CASE WHEN status = 0 THEN phase = 0 AND rare IS NULL AND lane IS NOT NULL
+           ELSE lane IS NULL AND event_count > 1 AND CASE
+               WHEN status BETWEEN 1 AND 3 THEN phase = 1 AND rare IS NULL
+               WHEN status BETWEEN 4 AND 5 THEN phase = 2 AND rare IS NULL
+               ELSE status BETWEEN 6 AND 9 AND phase = 2 AND rare IS NOT DISTINCT FROM status END END)
 -- Each message changes five times: of a large table a fifth would be too many dead rows for what is queued.
 ) WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
 
