@@ -1,6 +1,7 @@
-"""The wall clock of one gateway, and all clocks of one program."""
+"""The wall clock of one gateway, and all clocks of some programs."""
 
 import mmap
+import shutil
 import struct
 
 from .gateway import ROOT
@@ -26,16 +27,23 @@ class Clock:
 
 
 class LeapingClock:
-    """All clocks of a program that has not started, also the monotonic ones; what it waits for is not hurried."""
+    """All clocks of programs that have not started, also the monotonic ones; what they wait for is not hurried. It is in that
+    folder."""
 
-    def __init__(self, process):
-        path = process.folder / "leap"
-        path.write_bytes(bytes(8))
-        with open(path, "r+b") as file:
+    def __init__(self, folder):
+        self.environment = {"LD_PRELOAD": shutil.copy(ROOT / "build/tests/leap_clock.so", folder), "LEAP_CLOCK": str(folder / "leap")}
+        with open(folder / "leap", "w+b") as file:
+            file.write(bytes(8))
+            file.flush()
             self._bytes = mmap.mmap(file.fileno(), 8)
         self.seconds = 0
-        preloaded = " ".join(filter(None, (process.environment.get("LD_PRELOAD"), str(ROOT / "build/tests/leap_clock.so"))))
-        process.environment = process.environment | {"LD_PRELOAD": preloaded, "LEAP_CLOCK": "leap"}
+
+    def lead(self, *processes):
+        """It is theirs, too."""
+        for process in processes:
+            preloaded = " ".join(filter(None, (process.environment.get("LD_PRELOAD"), self.environment["LD_PRELOAD"])))
+            process.environment = process.environment | self.environment | {"LD_PRELOAD": preloaded}
+        return self
 
     def leap(self, seconds):
         self.seconds += seconds

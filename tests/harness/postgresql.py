@@ -47,12 +47,14 @@ class Server:
 
     address = None  # and port, where it listens beside its socket
     wrap = ()       # before the commands that start it
+    environment = {}
 
     @property
     def port(self):
         return self.address[1] if self.address else 5432
 
-    def __init__(self, settings=""):
+    def __init__(self, settings="", environment=None):
+        self.environment = environment or {}
         self._make_folder()
         self._run("initdb", "--auth=trust", "--encoding=UTF8", "--locale=C", "--username=postgres", "--no-sync",
                   "-D", self.folder / "data")
@@ -76,7 +78,7 @@ class Server:
             command = [*self.wrap, *drop, *command]
             identity = {}
         result = subprocess.run(command, check=False, stdout=subprocess.DEVNULL, cwd=self.folder,
-                                env=os.environ | {"HOME": str(self.folder)}, **identity)
+                                env=os.environ | self.environment | {"HOME": str(self.folder)}, **identity)
         if result.returncode != 0:
             log = self.folder / "log"
             last = log.read_text().splitlines()[-20:] if log.exists() else []

@@ -37,7 +37,7 @@ class World:
         self.gateway = make_gateway(WEBHOOK_ADDRESSES=ALLOWED, WEBHOOK_CA_FILE=certificate.ca)
         sender = self.gateway.webhook_sender
         sender.environment = sender.environment | {"LD_PRELOAD": str(ROOT / "build/tests/flip_names.so"), "FLIP_NAMES": "names"}
-        self.clock = LeapingClock(sender)
+        self.clock = LeapingClock(folder).lead(sender)
         self.lead_to(ALLOWED)
         self.gateway.start()
         sender.start()

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -55,6 +56,16 @@ time_t time(time_t *seconds)
     if (seconds)
         *seconds = now.tv_sec;
     return now.tv_sec;
+}
+
+/* PostgreSQL's. */
+int gettimeofday(struct timeval *time, void *zone)
+{
+    struct timespec now;
+    (void)zone;
+    clock_gettime(CLOCK_REALTIME, &now);
+    *time = (struct timeval){.tv_sec = now.tv_sec, .tv_usec = now.tv_nsec / 1000};
+    return 0;
 }
 
 int pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *lock,
