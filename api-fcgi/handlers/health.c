@@ -86,21 +86,6 @@ static void read_states(const struct store_write *probe, bool has_server,
     states[check_of(result, has_server)] = (struct check_state){true, result};
 }
 
-/* What to look at. */
-static const char *hint_of(enum error fault)
-{
-    switch (fault) {
-    case ERROR_DATABASE_UNREACHABLE:
-        return " See whether its server runs and takes connections, and whether DATABASE_URL leads"
-               " there; the log has the server's answer.";
-    case ERROR_DATABASE_REPLACED:
-        return " Stop all of the gateway, run `sms-gateway database settle` unless that was done,"
-               " and start it again.";
-    default:
-        return "";
-    }
-}
-
 static void answer_not_ready(struct http_exchange *exchange,
                              const struct check_state states[CHECK_COUNT])
 {
@@ -110,9 +95,10 @@ static void answer_not_ready(struct http_exchange *exchange,
         enum error fault = states[i].fault;
         const char *state = !states[i].known ? "unknown" : fault ? error_code(fault) : "ok";
         buffer_append_format(&list, "%s%s: %s", i > 0 ? ", " : "", check_names[i], state);
+        const char *advice = store_fault_advice(fault);
         if (states[i].known && fault != ERROR_NONE)
-            http_add_check_error(exchange, check_names[i], fault, "%s.%s", error_title(fault),
-                                 hint_of(fault));
+            http_add_check_error(exchange, check_names[i], fault, "%s.%s%s", error_title(fault),
+                                 *advice ? " " : "", advice);
     }
     http_problem(exchange, ERROR_NOT_READY, "%s.", list.data ? list.data : "");
     buffer_fini(&list);

@@ -139,6 +139,20 @@ enum error store_fault(const struct store *store)
     return store->backend->fault ? store->backend->fault(store->database) : ERROR_NONE;
 }
 
+const char *store_fault_advice(enum error fault)
+{
+    switch (fault) {
+    case ERROR_DATABASE_UNREACHABLE:
+        return "See whether its server runs and takes connections, and whether DATABASE_URL leads"
+               " there.";
+    case ERROR_DATABASE_REPLACED:
+        return "Stop all of the gateway, run `sms-gateway database settle` unless that was done,"
+               " and start it again.";
+    default:
+        return "";
+    }
+}
+
 int64_t store_backoff_ms(unsigned failures, double jitter)
 {
     int64_t most = MIN((int64_t)STORE_FIRST_BACKOFF_MS << MIN(failures - 1, 10u),

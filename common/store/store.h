@@ -248,6 +248,8 @@ MUST_CHECK bool store_is_stuck(struct store *store, int64_t limit_ms);
 /* Why no write can be run now, as the last attempt has shown: ERROR_DATABASE_UNREACHABLE, ERROR_DATABASE_REPLACED,
    ERROR_STORE_UNAVAILABLE, ERROR_NO_STANDBY; ERROR_NONE: nothing is known against it. Any thread; does not block. */
 MUST_CHECK enum error store_fault(const struct store *store);
+/* What an operator is to do about it, in sentences, for a log and for /readyz; "" where its title says it. Static. */
+const char *store_fault_advice(enum error fault);
 
 /*
  * Calls `notified` from now on, until store_close, when processes of other nodes have committed something; `topics` says what

@@ -278,7 +278,7 @@ def test_clients_are_told_to_come_again_while_the_server_is_away_and_nothing_has
         assert first.api.send_refused(503, "database_unreachable")
         error, = first.api.get("/readyz").json()["errors"]
         assert (error["check"], error["code"]) == ("database", "database_unreachable") and "DATABASE_URL" in error["detail"], error
-        assert "see whether its server runs" in first.api_fcgi.log() and "disk" not in first.api_fcgi.log()
+        assert "See whether its server runs" in first.api_fcgi.log() and "disk" not in first.api_fcgi.log()
     finally:
         server.resume()
     wait_for(lambda: all(node.api.get("/readyz").status_code == 200 for node in nodes), "both nodes to be ready")
@@ -290,24 +290,26 @@ def test_clients_are_told_to_come_again_while_the_server_is_away_and_nothing_has
 
 def test_what_a_claim_took_whose_commit_is_not_answered_in_time_is_sent_once(server, make_gateway):
     url = server.make_database("doubt")
-    gateway = make_gateway(DATABASE_URL=url, STORE_TIMEOUT_MS=500, SWEEP_INTERVAL_SECONDS=1, API_WORKERS=2).start()
-    phone = WorkingPhone(gateway, name_phone())
-
-    def send_in(seconds):
-        return gateway.api.send(send_at=(datetime.now(timezone.utc) + timedelta(seconds=seconds)).isoformat())["message_id"]
-
-    first = send_in(1)  # after it all statements are prepared, so that those of a claim are sent with its COMMIT
-    gateway.api.wait_status(first, "sent")
-    message_id = send_in(2)
-    query(url, "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(2); RETURN NULL; END';"
+    first, second = (make_gateway(DATABASE_URL=url, NODE_NAME=name, STORE_TIMEOUT_MS=1500, SWEEP_INTERVAL_SECONDS=3600, API_WORKERS=2)
+                     for name in ("alpha", "beta"))
+    first.start()
+    second.start_beside(first)
+    phone = WorkingPhone(first, "phone")
+    ids = [first.api.send()["message_id"] for _ in range(3)]  # after them all statements of a claim are sent with its COMMIT
+    for message_id in ids:
+        first.api.wait_status(message_id, "sent")
+    query(url, "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(3); RETURN NULL; END';"
                " CREATE TRIGGER dawdle BEFORE INSERT ON message_event EXECUTE FUNCTION dawdle()")
-    wait_for(lambda: "the database does not answer" in gateway.ws_broker.log(), "the broker to give up")
-    query(url, "DROP TRIGGER dawdle ON message_event")  # after the claim is committed
-    gateway.api.wait_status(message_id, "sent")
-    events = [event["status"] for event in gateway.api.get(f"/api/sms/{message_id}/events").json()["events"]]
-    assert events == ["queued", "accepted", "queued", "accepted", "sent"], events
-    assert phone.ids() == [first, message_id]
+    message_id = first.api.send()["message_id"]
+    wait_for(lambda: "the database does not answer" in first.ws_broker.log(), "the broker to give up")
     phone.close()
+    other = WorkingPhone(second, "other")
+    query(url, "DROP TRIGGER dawdle ON message_event")  # after the claim is committed
+    second.api.wait_status(message_id, "sent")  # no sweep would come in time
+    events = [event["status"] for event in second.api.get(f"/api/sms/{message_id}/events").json()["events"]]
+    assert events == ["queued", "accepted", "queued", "accepted", "sent"], events
+    assert (phone.ids(), other.ids()) == (ids, [message_id])
+    other.close()
 
 
 @pytest.mark.parametrize("url, words", [

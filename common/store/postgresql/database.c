@@ -11,6 +11,7 @@
 #include "common/store/postgresql/partition_keeper.h"
 #include "common/store/postgresql/pooler.h"
 #include "common/store/postgresql/preload.h"
+#include "common/store/postgresql/results.h"
 #include "common/store/postgresql/role_lock.h"
 #include "common/store/postgresql/server_clock.h"
 #include "common/store/postgresql/server_origin.h"
@@ -90,9 +91,7 @@ static enum error begin_epoch(struct store_database *database, int64_t *committe
         error = ERROR_DATABASE_UNREACHABLE;
     snprintf(problem, STORE_ERROR_SIZE, "%s",
              error == ERROR_DATABASE_REPLACED
-                 ? "it was restored, settled or replaced since this process has begun: stop all of"
-                   " the gateway, run `sms-gateway database settle` unless that was done, and start"
-                   " it again"
+                 ? "it was restored, settled or replaced since this process has begun"
                  : "it does not answer");
     return error;
 }
@@ -106,12 +105,13 @@ static void note_fault(struct store_database *database, enum error fault, const 
 {
     if ((int)fault == atomic_exchange(&database->fault, (int)fault) || fault == ERROR_NONE)
         return;
+    const char *advice = store_fault_advice(fault);
     if (fault == ERROR_DATABASE_UNREACHABLE)
-        log_warning("the database cannot be reached: see whether its server runs and takes"
-                    " connections, and whether DATABASE_URL leads there",
-                    LOG_TEXT("problem", problem));
+        log_warning("the database cannot be reached", LOG_TEXT("problem", problem),
+                    LOG_TEXT_IF_ANY("advice", advice));
     else
-        log_error("the database cannot be used", LOG_TEXT("problem", problem));
+        log_error("the database cannot be used", LOG_TEXT("problem", problem),
+                  LOG_TEXT_IF_ANY("advice", advice));
 }
 
 /* One attempt. */
@@ -303,24 +303,6 @@ static void roll_back(struct store_database *database)
     handle_clear_failure(handle);
 }
 
-/* What a failed attempt has given back. */
-static void forget_results(struct store_write *write)
-{
-    if (write->verb == STORE_CLAIM) {
-        for (size_t i = 0; i < write->claim.slot_count; i++)
-            message_fini(&write->claim.messages[i]);
-        write->claim.message_count = 0;
-    }
-    if (write->verb == STORE_POLL_MESSAGES) {
-        struct store_poll_messages *poll = &write->poll_messages;
-        for (size_t i = 0; i < poll->count; i++)
-            message_fini(&poll->listings[i].message);
-        free(poll->listings);
-        poll->listings = NULL;
-        poll->count = 0;
-    }
-}
-
 /* Undoes a write that failed after it had changed something. */
 static enum error undo(struct store_database *database, const struct store_write *write,
                        bool has_savepoint, bool has_begun)
@@ -492,28 +474,37 @@ static bool is_connected(struct store_database *database, int64_t deadline_ms)
         return true;
     if (deadline_ms == STORE_BEGIN_AT_ONCE || !reconnect(database, deadline_ms, &committed))
         return false;
-    outcomes_settle(&database->outcomes, committed == database->batch + 1);
+    database->topics |= outcomes_settle(&database->outcomes, committed == database->batch + 1);
+    claim_mark_committed(&database->claim_mark, true); /* it may have returned messages */
     database->batch = committed; /* of a batch whose outcome was unknown, too */
     return true;
+}
+
+/* For other nodes to look at. */
+static unsigned topics_of(const struct store_database *database, struct store_write *const writes[],
+                          size_t count)
+{
+    unsigned topics = database->transaction.has_returned ? STORE_TOPIC_MESSAGES : 0;
+    for (size_t i = 0; i < count; i++)
+        topics |= writes[i]->result == ERROR_NONE ? store_write_topics(writes[i]) : 0;
+    return topics;
 }
 
 /* They can ask later what became of it. */
 static void note_unknown(struct store_database *database, struct store_write *const writes[],
                          size_t count)
 {
-    int64_t transaction = outcomes_open(&database->outcomes);
+    int64_t transaction = outcomes_open(&database->outcomes, topics_of(database, writes, count));
     for (size_t i = 0; i < count; i++)
         writes[i]->transaction = transaction;
 }
 
-/* What is to be done once the callers know: for other nodes to look at, and partitions. */
+/* What is to be done once the callers know: ringing, and partitions. */
 static void note_what_follows(struct store_database *database, struct store_write *const writes[],
                               size_t count)
 {
-    database->topics = database->transaction.has_returned ? STORE_TOPIC_MESSAGES : 0;
+    database->topics |= topics_of(database, writes, count);
     for (size_t i = 0; i < count; i++) {
-        if (writes[i]->result == ERROR_NONE)
-            database->topics |= store_write_topics(writes[i]);
         if (writes[i]->result == ERROR_NONE && writes[i]->verb == STORE_PURGE) {
             database->has_purged = database->options->role; /* else it is a tool's, of any age */
             database->message_age_ms = writes[i]->purge.message_age_ms;
@@ -537,8 +528,8 @@ static enum error run_batch(struct store_database *database, struct store_write 
     bool again = false, careful = false;
     for (int attempt = 0; attempt == 0 || again; attempt++) {
         bool unknown = false;
-        for (size_t i = 0; i < count && again; i++)
-            forget_results(writes[i]);
+        if (again)
+            results_forget(writes, count);
         database->is_careful = careful || clock_monotonic_ms() < database->careful_until_ms;
         database->handle.is_retried = !database->is_careful;
         error = run_all(database, writes, count, attempt == 0, &unknown);

@@ -28,7 +28,7 @@ struct store_database {
     atomic_int fault;       /* enum error: why the writer could not connect again; store_fault */
     struct bell *bell;
     struct partition_keeper *partitions;
-    unsigned topics; /* of the last batch, for the bell */
+    unsigned topics; /* for the bell, after this batch */
     bool has_purged; /* the last batch, messages as old as that: */
     int64_t message_age_ms;
     int64_t faults;      /* of durability.h, when they were last read; -1: not yet */

@@ -1,17 +1,20 @@
 #include "common/store/postgresql/outcomes.h"
 
-int64_t outcomes_open(struct outcomes *outcomes)
+int64_t outcomes_open(struct outcomes *outcomes, unsigned topics)
 {
     outcomes->is_open = true;
+    outcomes->topics = topics;
     outcomes->committed[++outcomes->last % OUTCOMES_KEPT] = false;
     return outcomes->last;
 }
 
-void outcomes_settle(struct outcomes *outcomes, bool committed)
+unsigned outcomes_settle(struct outcomes *outcomes, bool committed)
 {
-    if (outcomes->is_open)
-        outcomes->committed[outcomes->last % OUTCOMES_KEPT] = committed;
+    if (!outcomes->is_open)
+        return 0;
     outcomes->is_open = false;
+    outcomes->committed[outcomes->last % OUTCOMES_KEPT] = committed;
+    return committed ? outcomes->topics : 0;
 }
 
 bool outcomes_was_committed(const struct outcomes *outcomes, int64_t transaction)

@@ -144,6 +144,85 @@ static void each_commit_is_told_by_what_it_leaves(void **state)
     assert_heard(STORE_TOPIC_MESSAGES);
 }
 
+/* ---- Of unknown outcome ---- */
+
+/* From now on the server does not go on with what adds to that table. */
+static void *hold_up(const struct store_fixture *fixture, const char *table)
+{
+    char sql[512];
+    snprintf(sql, sizeof(sql),
+             "CREATE OR REPLACE FUNCTION hold_up() RETURNS trigger LANGUAGE plpgsql"
+             " SET lock_timeout = 0 AS 'BEGIN PERFORM pg_advisory_xact_lock_shared(7);"
+             " RETURN NULL; END'; CREATE TRIGGER hold_up BEFORE INSERT ON %s"
+             " EXECUTE FUNCTION hold_up(); SELECT pg_advisory_lock(7)",
+             table);
+    return postgresql_open(fixture->dsn, sql);
+}
+
+/* It does, and commits it. */
+static void let_go(const struct store_fixture *fixture, void *session)
+{
+    postgresql_close(session, "SELECT 1");
+    postgresql_number(fixture->dsn, "DROP FUNCTION hold_up CASCADE");
+}
+
+static void probe(struct store_fixture *fixture)
+{
+    struct store_write write = {.verb = STORE_PROBE};
+    run(fixture->store, &write);
+}
+
+static struct store_write return_to_queue(const struct message_id *id)
+{
+    struct store_write write = {.verb = STORE_RETURN_TO_QUEUE,
+                                .return_to_queue = {.ref = {*id, 1}, .device_id = "phone"}};
+    return write;
+}
+
+static void what_turns_out_to_be_committed_is_told(void **state)
+{
+    need_postgresql();
+    struct store_fixture *fixture = *state;
+    fixture->options.timeout_ms = 500;
+    store_fixture_reopen(fixture);
+    given_message(fixture, "+1234567890", "text"); /* its statements are sent with its COMMIT now */
+    assert_heard(STORE_TOPIC_MESSAGES);
+    struct message_id id = store_fixture_new_id();
+    void *session = hold_up(fixture, "message");
+    assert_int_equal(enqueue_as(fixture, &id), ERROR_OUTCOME_UNKNOWN);
+    let_go(fixture, session);
+    probe(fixture);
+    assert_heard(STORE_TOPIC_MESSAGES);
+    assert_int_equal(stored_status(fixture, &id), MESSAGE_QUEUED);
+}
+
+static void a_return_that_turns_out_to_be_committed_is_told(void **state)
+{
+    need_postgresql();
+    struct store_fixture *fixture = *state;
+    fixture->options.timeout_ms = 500;
+    store_fixture_reopen(fixture);
+    struct message_id ids[2];
+    for (int i = 0; i < 2; i++) {
+        ids[i] = given_message(fixture, "+1234567890", "text");
+        given_claim(fixture, (const char *const[]){"phone"}, 1);
+        assert_heard(STORE_TOPIC_MESSAGES);
+    }
+    struct store_write first = return_to_queue(&ids[0]), second = return_to_queue(&ids[1]);
+    run(fixture->store, &first);
+    assert_true(first.return_to_queue.changed);
+    assert_heard(STORE_TOPIC_MESSAGES);
+    void *session = hold_up(fixture, "message_event");
+    assert_int_equal(store_run(fixture->store, &second), ERROR_OUTCOME_UNKNOWN);
+    let_go(fixture, session);
+    run(fixture->store, &second); /* as a broker repeats it */
+    assert_false(second.return_to_queue.changed);
+    assert_heard(STORE_TOPIC_MESSAGES);
+    assert_int_equal(stored_status(fixture, &ids[1]), MESSAGE_QUEUED);
+}
+
+/* ---- */
+
 static void a_process_of_the_same_node_says_so_and_one_does_not_hear_itself(void **state)
 {
     need_postgresql();
@@ -270,6 +349,8 @@ static void many_threads_write_read_and_ring_at_once(void **state)
 }
 
 UNIT_TESTS(BELL_TEST(each_commit_is_told_by_what_it_leaves),
+           BELL_TEST(what_turns_out_to_be_committed_is_told),
+           BELL_TEST(a_return_that_turns_out_to_be_committed_is_told),
            BELL_TEST(a_process_of_the_same_node_says_so_and_one_does_not_hear_itself),
            BELL_TEST(what_a_process_commits_last_is_told),
            BELL_TEST(commits_that_follow_each_other_share_a_ring),
