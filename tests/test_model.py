@@ -41,7 +41,7 @@ def test_every_property_of_two_brokers_holds(tmp_path):
 
 
 def test_there_are_bugs_to_find():
-    assert len(bugs_of(BROKERS)) >= 7
+    assert len(bugs_of(BROKERS)) >= 9
     assert len(bugs_of(DELIVERY)) >= 10 and len(bugs_of(INCOMING)) >= 8 and len(bugs_of(POLLED)) >= 10
 
 

@@ -1,15 +1,16 @@
 /*
  * Two brokers on one store, as a model that Spin searches completely: one message, a phone that moves between both brokers in the
- * middle of it, and a second phone to which it could go meanwhile. tests/test_model.py runs it.
+ * middle of it, and a second phone to which it could go meanwhile, of the assured level or a basic one. tests/test_model.py runs it.
  *
  * A step here (a d_step) is one transaction, or one write to a journal, with the frames that follow it. A broker that is frozen
  * takes no step, which is in every order of steps already: its lease runs out, the other one ends it, and it goes on with what
- * it remembers. A transaction may be committed, or not, without its broker knowing which.
+ * it remembers. A transaction may be committed, or not, without its broker knowing which: a claim that was committed so is undone
+ * late, at any later instant, also by a broker that was ended since.
  *
  * Each macro BUG_* breaks one rule, and the search must then find what goes wrong.
  *
  * Not in it: what delivery.pml has for one broker (reports that are late, phones that crash or are wiped, cancelling, expiry), and
- * basic and polled phones. Names of brokers, and their clocks.
+ * polled phones. Names of brokers, and their clocks.
  */
 #ifndef FAULTS
 #define FAULTS 2 /* connections that break or move, killed brokers, leases that run out, outcomes that are unknown, timeouts */
@@ -37,6 +38,7 @@ bool over[2];                       /* its time is over, unless it is renewed be
 
 byte session[4];                    /* by AT: the epoch of the connection that it has; 0: none */
 byte offered[4];                    /* the attempt that was offered on it, until it is released; 0: none */
+byte doubt[4];                      /* the attempt of a claim for it whose outcome was unknown; 0: none */
 
 /* ---- Connections ---- */
 
@@ -49,6 +51,9 @@ chan to_phone[4] = [3] of { mtype, byte };
 
 /* ---- The phones ---- */
 
+bool basic;                         /* phone 1 is: what it is told to send it sends at once, and no journal knows of it */
+#define IS_BASIC(d) ((d) == 1 && basic)
+
 mtype = { NONE, OFFERED, RELEASED, DONE, DROPPED };
 mtype entry[2] = NONE;
 byte entry_attempt[2];
@@ -58,6 +63,8 @@ byte current[2] = NOBODY;           /* the broker that it takes for its own; it 
 /* ---- What only the properties look at, and the world ---- */
 
 byte submits = 0;
+bool written;                       /* a frame with the message, to a basic phone */
+bool killed_in_doubt;               /* a broker, whose claim for a basic phone was committed, and who could not undo it */
 byte faults = 0;
 bool calm = false;
 
@@ -87,7 +94,7 @@ inline discard(channel)
 
 inline to_queue()
 {
-    assert(submits == 0); /* nothing that a radio had is given to another phone */
+    assert(submits == 0 && !written); /* nothing that a radio had, or may have, is given to another phone */
     status = QUEUED;
     device = NOBODY
 }
@@ -113,9 +120,32 @@ inline release(b, d)
 inline claim(b, d)
 {
     assert(IS_NEWEST(b, d) && IS_THERE(b, d)); /* H1 */
-    status = DISPATCHED;
+    status = (IS_BASIC(d) -> ACCEPTED : DISPATCHED);
     attempt++;
     device = d
+}
+
+#define IS_CLAIM_OF(b, d)                                                                                                          \
+    (device == d && attempt == doubt[AT(b, d)] && status == (IS_BASIC(d) -> ACCEPTED : DISPATCHED))
+
+/* It is known now that the claim was committed, and nothing was sent of it. */
+inline undo_claim(b, d)
+{
+    if
+    :: IS_CLAIM_OF(b, d) -> to_queue()
+    :: else
+    fi;
+    doubt[AT(b, d)] = 0
+}
+
+/* The broker remembers nothing. */
+inline forget_doubt(b, d)
+{
+    if
+    :: doubt[AT(b, d)] != 0 && IS_CLAIM_OF(b, d) && IS_BASIC(d) -> killed_in_doubt = true
+    :: else
+    fi;
+    doubt[AT(b, d)] = 0
 }
 
 /* The connection has ended here: what was offered on it returns to the queue, and it is not the phone's any more. */
@@ -208,21 +238,28 @@ end:
         status == QUEUED && attempt < ATTEMPTS && link[AT(b, d)] == UP && MAY_HAVE(b, d) &&
         HAS_ROOM(b, d) ->
         claim(b, d);
-        offered[AT(b, d)] = attempt;
-        send(b, d, OFFER, attempt)
+        offered[AT(b, d)] = (IS_BASIC(d) -> 0 : attempt);
+        send(b, d, OFFER, attempt);
+        written = IS_BASIC(d)
        }
     /* The outcome stays unknown: committed, or not. */
     :: d_step {
         faults < FAULTS && !calm && status == QUEUED && attempt < ATTEMPTS && link[AT(b, d)] == UP &&
-        MAY_HAVE(b, d) && HAS_ROOM(b, d) ->
+        MAY_HAVE(b, d) && HAS_ROOM(b, d) && doubt[AT(b, d)] == 0 ->
         faults++;
 #ifdef BUG_UNKNOWN_TAKEN_FOR_DONE
         send(b, d, OFFER, attempt + 1);
         send(b, d, RELEASE, attempt + 1)
+#elif defined(BUG_UNDOES_WHAT_WAS_NOT_COMMITTED)
+        doubt[AT(b, d)] = attempt + 1
 #else
-        claim(b, d)
+        claim(b, d);
+        doubt[AT(b, d)] = attempt
 #endif
        }
+#ifndef BUG_CLAIM_STAYS_IN_DOUBT
+    :: d_step { doubt[AT(b, d)] != 0 -> undo_claim(b, d) }
+#endif
     :: d_step {
         (link[AT(b, d)] == UP || link[AT(b, d)] == OPENED || link[AT(b, d)] == BROKEN) &&
         len(from_phone[AT(b, d)]) > 0 && HAS_ROOM(b, d) ->
@@ -301,7 +338,12 @@ inline read(d, b)
 {
     to_phone[AT(b, d)]?frame,frame_attempt;
     if
-    :: frame == OFFER && (entry[d] == NONE || (entry_attempt[d] < frame_attempt &&
+    :: frame == OFFER && IS_BASIC(d) ->
+        submits++;
+        assert(submits <= 1);
+        entry[d] = DONE;
+        entry_attempt[d] = frame_attempt
+    :: frame == OFFER && !IS_BASIC(d) && (entry[d] == NONE || (entry_attempt[d] < frame_attempt &&
                                                (entry[d] == OFFERED || entry[d] == DROPPED))) ->
         entry[d] = OFFERED;
         entry_attempt[d] = frame_attempt;
@@ -400,6 +442,8 @@ end:
                 faults++;
                 session[AT(c, 0)] = 0;
                 session[AT(c, 1)] = 0;
+                forget_doubt(c, 0);
+                forget_doubt(c, 1);
                 end_broker(c);
                 end_session(c, 0);
                 end_session(c, 1);
@@ -423,9 +467,11 @@ proctype Settled()
     byte d;
 end:
     timeout ->
-    assert(status == SENT || (status == QUEUED && attempt == ATTEMPTS));
+    assert(status == SENT || (status == QUEUED && attempt == ATTEMPTS) ||
+           (status == ACCEPTED && IS_BASIC(device) && (written || killed_in_doubt))); /* `unknown` */
     do
     :: d < 2 ->
+        assert(doubt[AT(0, d)] == 0 && doubt[AT(1, d)] == 0);
         assert(entry[d] != RELEASED && !(entry[d] == OFFERED && device == d && status != QUEUED));
         assert(current[d] != NOBODY && on_broker[d] == current[d] &&
                session[AT(current[d], d)] == epoch[d]);
@@ -436,6 +482,10 @@ end:
 
 init {
     atomic {
+        if
+        :: basic = true
+        :: basic = false
+        fi;
         run Session(0, 0);
         run Session(0, 1);
         run Session(1, 0);
