@@ -152,7 +152,7 @@ struct message_rows {
     enum error (*list_in_flight_to)(struct store_database *database, const char *phone_number,
                                     int64_t most, size_t limit, struct message_row rows[],
                                     size_t *count);
-    /* In flight on that device, the last changed first. */
+    /* In flight on that device, the last changed first; of those that changed together, the newest. */
     enum error (*list_in_flight)(struct store_database *database, const char *device_id,
                                  size_t limit, struct message_row rows[], size_t *count);
     /* Queued or in flight, with seq > after; in the order of seq. All messages are looked at. */

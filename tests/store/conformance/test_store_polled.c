@@ -84,6 +84,8 @@ static struct store_write poll_write(const struct phone *phone, unsigned version
     return write;
 }
 
+static bool oldest_first; /* in the last list */
+
 /* How many are listed; the first one's name, and whether it is to be cancelled. */
 static size_t poll_as(struct store_fixture *fixture, const struct phone *phone, unsigned version,
                       struct message_ref *first, bool *cancel)
@@ -92,11 +94,15 @@ static size_t poll_as(struct store_fixture *fixture, const struct phone *phone, 
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
     const struct store_poll_messages *poll = &write.poll_messages;
     size_t count = poll->count;
+    oldest_first = true;
     for (size_t i = 0; i < count; i++) {
         const struct message *message = &poll->listings[i].message;
         assert_int_equal(message->status, MESSAGE_ACCEPTED);
         assert_string_equal(message->text, "a text");
         assert_int_equal(stored_status(fixture, &message->id), MESSAGE_ACCEPTED);
+        if (i > 0)
+            oldest_first &= memcmp(poll->listings[i - 1].message.id.bytes, message->id.bytes,
+                                   MESSAGE_ID_BYTES) < 0;
     }
     if (count > 0 && first)
         *first = (struct message_ref){poll->listings[0].message.id,
@@ -253,9 +259,11 @@ static void without_a_stream_a_phone_keeps_its_send_budget(void **state)
     for (int i = 0; i < 4; i++)
         given_message(fixture, "+491511234567", "a text");
     assert_int_equal(poll(fixture, &phone), 2);
+    assert_true(oldest_first);                  /* of those that were claimed together */
     assert_int_equal(poll(fixture, &phone), 2); /* the same */
     store_fixture_pass_ms(2 * (int64_t)HOUR_MS);
     assert_int_equal(poll(fixture, &phone), 4);
+    assert_true(oldest_first);
 }
 
 /* The broker, too, gives such an app one; this holds where the app was another one then. */
