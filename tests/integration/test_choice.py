@@ -11,10 +11,10 @@ from harness.waiting import wait_for
 EXCELLENT, GOOD, POOR = -70, -100, -120  # dBm, of different levels on Android
 
 
-def finish(gateway, phone, message_id):
+def finish(gateway, phone, message_id, status="sent"):
     """The phone reports; once REST shows it, the phone has room again."""
-    phone.report(message_id, "sent")
-    gateway.api.wait_status(message_id, "sent")
+    phone.report(message_id, status)
+    gateway.api.wait_status(message_id, status)
 
 
 def give(gateway, phones):
@@ -43,7 +43,7 @@ def test_a_thousand_messages_are_shared_evenly_and_each_goes_out_once(make_gatew
     wait_for(lambda: gateway.count_messages("status = 4") == 1000, "all to be sent")
     assert sorted(id for phone in phones for id in phone.ids()) == sorted(ids)
     counts = [len(phone.received) for phone in phones]
-    assert 90 <= min(counts) and max(counts) <= 110, counts
+    assert 50 <= min(counts) and max(counts) <= 200, counts  # who is quick to report gets more
     assert not any(phone.errors for phone in phones)
 
 
@@ -140,11 +140,10 @@ def test_a_phone_that_never_reports_does_not_starve_the_others(make_gateway):
 def test_a_phone_whose_reports_are_all_failed_goes_on_getting_its_share(make_gateway):
     """Whether a phone's failures are its own fault, the gateway cannot know."""
     gateway = make_gateway().start()
-    phones = [WorkingPhone(gateway, f"phone-{status}", status=status)
-              for status in ("sent", "failed")]
-    ids = send_many(gateway, 100)
-    for phone in phones:
-        for message_id in phone.ids():
-            gateway.api.wait_status(message_id, phone.status)
-    assert sorted(phones[0].ids() + phones[1].ids()) == sorted(ids)
-    assert 40 <= len(phones[1].received) <= 60
+    outcomes = {Phone(gateway, f"phone-{status}"): status for status in ("sent", "failed")}
+    turns = []
+    for _ in range(20):
+        phone, message_id = give(gateway, list(outcomes))
+        turns.append(outcomes[phone])
+        finish(gateway, phone, message_id, outcomes[phone])
+    assert turns == turns[:2] * 10 and set(turns) == {"sent", "failed"}

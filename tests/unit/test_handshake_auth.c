@@ -161,6 +161,7 @@ struct place {
     char folder[64], path[96];
     struct store *store;
     int listen_fd;
+    bool tokens_required;
 };
 
 static void open_place(struct place *place)
@@ -233,15 +234,15 @@ static void do_nothing(void *context)
 }
 
 /* Whether a phone with that token is admitted; if not, the answer must begin with `refusal`. */
-static bool is_admitted(struct handshake_auth *auth, const char *path, const char *device_id,
-                        const char *token, const char *refusal)
+static bool is_admitted(struct handshake_auth *auth, const struct place *place,
+                        const char *device_id, const char *token, const char *refusal)
 {
     struct sockaddr_un address;
     char head[512], answer[16] = "";
     struct handshake_admission admission;
     bool admitted = false;
     int phone = socket(AF_UNIX, SOCK_STREAM, 0);
-    assert_true(unix_socket_address(path, &address));
+    assert_true(unix_socket_address(place->path, &address));
     assert_int_equal(connect(phone, (struct sockaddr *)&address, sizeof(address)), 0);
     int length = snprintf(head, sizeof(head),
                           "GET /ws/device/%s HTTP/1.1\r\n" UPGRADE VERSION KEY
@@ -253,7 +254,10 @@ static bool is_admitted(struct handshake_auth *auth, const char *path, const cha
         usleep(1000);
     close(phone);
     if (admitted) {
-        assert_memory_equal(admission.token_id, token + 4, SECRET_ID_SIZE - 1);
+        if (place->tokens_required)
+            assert_memory_equal(admission.token_id, token + 4, SECRET_ID_SIZE - 1);
+        else
+            assert_string_equal(admission.token_id, "");
         assert_string_equal(admission.handshake.token, ""); /* the token is not passed on */
         close(admission.fd);
     } else {
@@ -277,7 +281,7 @@ static void make_token(struct store *store, const char *device_id, int wrong,
 
 static void a_token_opens_only_with_all_of_its_hash_and_while_it_stands(void **state)
 {
-    struct place place;
+    struct place place = {.tokens_required = true};
     char text[SECRET_TEXT_SIZE], another[SECRET_TEXT_SIZE];
     (void)state;
     open_place(&place);
@@ -289,16 +293,38 @@ static void a_token_opens_only_with_all_of_its_hash_and_while_it_stands(void **s
     assert_non_null(auth);
     for (int wrong = 0; wrong < SECRET_HASH_BYTES; wrong++) {
         make_token(place.store, "phone", wrong, text);
-        assert_false(is_admitted(auth, place.path, "phone", text, "HTTP/1.1 401"));
+        assert_false(is_admitted(auth, &place, "phone", text, "HTTP/1.1 401"));
     }
     make_token(place.store, "phone", -1, text);
     for (int i = 0; i < 3; i++)
-        assert_true(is_admitted(auth, place.path, "phone", text, ""));
-    assert_false(is_admitted(auth, place.path, "other", text, "HTTP/1.1 403"));
-    assert_false(is_admitted(auth, place.path, "PHONE", text, "HTTP/1.1 403"));
+        assert_true(is_admitted(auth, &place, "phone", text, ""));
+    assert_false(is_admitted(auth, &place, "other", text, "HTTP/1.1 403"));
+    assert_false(is_admitted(auth, &place, "PHONE", text, "HTTP/1.1 403"));
     make_token(place.store, "phone", -1, another); /* which revokes the first one at once */
-    assert_false(is_admitted(auth, place.path, "phone", text, "HTTP/1.1 401"));
-    assert_true(is_admitted(auth, place.path, "phone", another, ""));
+    assert_false(is_admitted(auth, &place, "phone", text, "HTTP/1.1 401"));
+    assert_true(is_admitted(auth, &place, "phone", another, ""));
+    handshake_auth_stop(auth);
+    close_place(&place);
+}
+
+static void where_none_is_needed_only_a_revoked_one_is_refused(void **state)
+{
+    struct place place = {.tokens_required = false};
+    char text[SECRET_TEXT_SIZE], another[SECRET_TEXT_SIZE], unknown[SECRET_TEXT_SIZE];
+    (void)state;
+    open_place(&place);
+    struct handshake_auth *auth = handshake_auth_start(&(struct handshake_auth_options){
+        .listen_fd = place.listen_fd, .store = place.store, .wake = do_nothing});
+    assert_non_null(auth);
+    make_token(place.store, "stranger", 0, unknown);
+    make_token(place.store, "phone", -1, text);
+    const char *const open[] = {"", "nonsense", unknown, text};
+    for (size_t i = 0; i < ARRAY_LENGTH(open); i++)
+        assert_true(is_admitted(auth, &place, "phone", open[i], ""));
+    assert_true(is_admitted(auth, &place, "other", text, ""));
+    make_token(place.store, "phone", -1, another); /* which revokes the first one */
+    assert_false(is_admitted(auth, &place, "phone", text, "HTTP/1.1 401"));
+    assert_true(is_admitted(auth, &place, "phone", another, ""));
     handshake_auth_stop(auth);
     close_place(&place);
 }
@@ -310,4 +336,5 @@ UNIT_TESTS(cmocka_unit_test(a_handshake_has_a_device_and_a_token),
            cmocka_unit_test(what_cannot_be_answered_is_told_why),
            cmocka_unit_test(a_handshake_is_answered_as_the_rfc_says),
            cmocka_unit_test(a_thread_that_hangs_is_noticed),
-           cmocka_unit_test(a_token_opens_only_with_all_of_its_hash_and_while_it_stands))
+           cmocka_unit_test(a_token_opens_only_with_all_of_its_hash_and_while_it_stands),
+           cmocka_unit_test(where_none_is_needed_only_a_revoked_one_is_refused))

@@ -53,6 +53,14 @@ static enum error refuse(const char **detail, const char *text, enum error error
     return error;
 }
 
+static enum error check_active(const struct device_token *token, const char **detail)
+{
+    return token->revocation == DEVICE_TOKEN_ACTIVE
+               ? ERROR_NONE
+               : refuse(detail, "The token was revoked; pair the phone again.",
+                        ERROR_DEVICE_TOKEN_INVALID);
+}
+
 /* A token of this gateway: must be active, and of this device. */
 static enum error check_known_token(const struct device_token *token, const char *device_id,
                                     const char **detail)
@@ -60,10 +68,7 @@ static enum error check_known_token(const struct device_token *token, const char
     if (strcmp(token->device_id, device_id) != 0)
         return refuse(detail, "The token belongs to another device id than the one in the address.",
                       ERROR_DEVICE_TOKEN_WRONG_DEVICE);
-    if (token->revocation != DEVICE_TOKEN_ACTIVE)
-        return refuse(detail, "The token was revoked; pair the phone again.",
-                      ERROR_DEVICE_TOKEN_INVALID);
-    return ERROR_NONE;
+    return check_active(token, detail);
 }
 
 static enum error find_token(struct handshake_auth *auth, const struct ws_handshake *request,
@@ -114,6 +119,17 @@ static enum error check_token(struct handshake_auth *auth, struct handshake_admi
                     LOG_TEXT("token", token.id), LOG_TEXT("reason", error_code(error)),
                     LOG_TEXT("state", device_token_state_name(token.revocation)));
     return error;
+}
+
+/* Where none is needed: one that was revoked does not open all the same, or its phone would be back at once. */
+static enum error check_unneeded_token(struct handshake_auth *auth,
+                                       const struct ws_handshake *request, const char **detail)
+{
+    struct device_token token;
+    enum error error = find_token(auth, request, &token, detail);
+    if (error == ERROR_NONE)
+        return check_active(&token, detail);
+    return error_http_status(error) == 401 ? ERROR_NONE : error;
 }
 
 void handshake_auth_refuse(int fd, enum error error, const char *detail,
@@ -186,8 +202,10 @@ static void check_handshake(struct handshake_auth *auth, int fd, const char *hea
     enum error error = ws_handshake_read(head, length, handshake)
                            ? ws_handshake_check(handshake, &detail)
                            : ERROR_NOT_FOUND;
-    if (error == ERROR_NONE && (auth->options.tokens_required || handshake->is_stream))
-        error = check_token(auth, &admission, &detail);
+    if (error == ERROR_NONE)
+        error = auth->options.tokens_required || handshake->is_stream
+                    ? check_token(auth, &admission, &detail)
+                    : check_unneeded_token(auth, handshake, &detail);
     explicit_bzero(handshake->token, sizeof(handshake->token));
     if (error == ERROR_NONE)
         admit(auth, &admission);
