@@ -289,4 +289,49 @@ def pg_slow_commits(bench):
                               load["answers_per_second"], target=8000, conditions=f"p99 {load['answer']['p99_ms']:.1f} ms")
 
 
-MEASUREMENTS = [pg_rows, pg_backlog, pg_snapshot, pg_reads, pg_slow_commits]
+# New messages as the store writes them, 64 in a commit, without the way there.
+CPU_NS = "split_part(pg_read_file('/proc/self/schedstat', 0, 100), ' ', 1)::bigint"
+WRITE_ROWS = """DO $do$ DECLARE before bigint := {CPU_NS}; BEGIN FOR n IN 1..{commits} LOOP
+WITH made AS MATERIALIZED (SELECT seq, decode(lpad(to_hex(seq), 32, '0'), 'hex') AS id, '+49' || hashint8(seq) AS number
+    FROM generate_series({first} + n * 64, {first} + n * 64 + 63) AS seq) {parts}; COMMIT; END LOOP;
+INSERT INTO cpu SELECT {CPU_NS} - before; END $do$"""
+TO_MESSAGE = "INSERT INTO message (seq, id, phone_number, encoding, segments, text) SELECT seq, id, number, 0, 1, repeat('x', 64) FROM made"
+TO_STATE = "INSERT INTO message_state (seq, status, updated_at_ms, phone_number) SELECT seq, 0, 0, number FROM made"
+TO_CPU, TO_BOTH = "INSERT INTO cpu SELECT count(*) FROM made", f", added AS ({TO_STATE}) {TO_MESSAGE}"
+PARTS_OF_TABLES = "SELECT conname, conrelid::regclass, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid::regclass::text" \
+    " IN ('message', 'message_state') ORDER BY contype, conname"
+INDEXES_OF_TABLES = "SELECT indexrelid::regclass, pg_get_indexdef(indexrelid) FROM pg_index WHERE NOT indisprimary AND" \
+    " indrelid::regclass::text IN ('message', 'message_state')"
+
+
+def pg_parts(bench):
+    """What a new message costs the server's CPU, part by part: each line has one part more than the line above."""
+    commits = bench.messages // 10
+    with _server(bench) as server:
+        url = server.new_database()
+        store_alone(url, "enqueue", 1, 0.1)
+        constraints, indexes = query(url, PARTS_OF_TABLES), dict(query(url, INDEXES_OF_TABLES))
+        for name, table, _ in constraints:
+            query(url, f"ALTER TABLE {table} DROP CONSTRAINT {name}")
+        for name in indexes:
+            query(url, f"DROP INDEX {name}")
+        add = {name: f"ALTER TABLE {table} ADD CONSTRAINT {name} {rule}" for name, table, rule in constraints}
+        checks = "; ".join(add[name] for name, _, rule in constraints if rule.startswith("CHECK"))
+        empty = "; ".join(rule for name, rule in indexes.items() if name != "message_queued")
+        numbers = "CREATE INDEX of_all_numbers ON message_state (phone_number, seq)"
+        steps = [("its part of a statement and of a commit", "", TO_CPU), ("row of message", "", TO_MESSAGE),
+                 ("row of message_state", "", TO_BOTH), ("constraints", checks, TO_BOTH), ("message_pkey", add["message_pkey"], TO_BOTH),
+                 ("message_state_pkey", add["message_state_pkey"], TO_BOTH), ("message_queued", indexes["message_queued"], TO_BOTH),
+                 ("indexes without an entry of it", empty, TO_BOTH), ("(not there) an index of all numbers", numbers, TO_BOTH)]
+        query(url, "CREATE TABLE cpu (ns bigint)")
+        for number, (name, change, parts) in enumerate(steps):
+            query(url, f"TRUNCATE message, message_state; {change}")
+            for first in range(bench.rounds + 1):  # the first fills the tables
+                query(url, WRITE_ROWS.format(CPU_NS=CPU_NS, commits=commits, first=first * 64 * (commits + 1), parts=parts))
+                used = query(url, "WITH all_of_it AS (DELETE FROM cpu RETURNING ns) SELECT max(ns) FROM all_of_it")[0][0]
+                if first > 0:
+                    bench.figures.add(f"CPU of the server for a new message, part {number}: {name}", "us",
+                                      used / commits / 64000, digits=2)
+
+
+MEASUREMENTS = [pg_rows, pg_parts, pg_backlog, pg_snapshot, pg_reads, pg_slow_commits]
