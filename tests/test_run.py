@@ -17,7 +17,7 @@ import yaml
 from harness.gateway import ROOT, programs_folder
 from harness.make_run import Run, copy_of_the_tree, hear_signals, runs_below
 from harness.ports import free_port
-from harness.processes import parent_of, running_in
+from harness.processes import children_of, running_in
 from harness.waiting import LIMIT_SECONDS, wait_for
 
 INSTANTS = 10
@@ -212,8 +212,8 @@ def test_the_container_of_nginx_ends_while_it_writes_its_configuration(tmp_path)
     script = script.replace("/usr/lib/sms-gateway/nginx-conf.sh", str(slow))
     with subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", shell, option, script], cwd=tmp_path) as outer:
         wait_for(begun.exists, "the script to run")
-        shells = [pid for pid in running_in(tmp_path) if parent_of(pid) == outer.pid]
-        os.kill(shells[0], signal.SIGTERM)
+        inner, = children_of(outer.pid)
+        os.kill(inner, signal.SIGTERM)
         assert outer.wait(LIMIT_SECONDS) in (0, 143)
 
 

@@ -22,10 +22,6 @@ def is_gone(pid):
     return stat is None or stat[1] == "Z"
 
 
-def parent_of(pid):
-    return _stat(pid)[2]
-
-
 def all_processes():
     """{process id: (name, parent)} of all that run."""
     found = {}
