@@ -213,13 +213,16 @@ bool connection_open(struct connection *connection, const char *url, const char 
 
 /* ---- Answers ---- */
 
-/* Sends what waits, and reads what has come, until libpq has a result. */
+/* Sends what waits, and reads what has come, until libpq has a result. One that it has already is taken without reading, which
+   moves all that is behind it in the buffer. */
 static bool await_result(struct connection *connection)
 {
     int64_t deadline_ms = clock_monotonic_ms() + connection->timeout_ms;
     PGconn *pg = connection->pg;
     for (;;) {
         int unsent = PQflush(pg);
+        if (unsent == 0 && !PQisBusy(pg))
+            return true;
         if (unsent < 0 || !PQconsumeInput(pg))
             return false;
         if (unsent == 0 && !PQisBusy(pg))
