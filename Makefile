@@ -163,6 +163,7 @@ $(filter %/test_postgresql_schema,$(TEST_PROGRAMS)): $(addprefix $(OUT)/postgres
 $(filter %/test_postgresql_partitions,$(TEST_PROGRAMS)): $(addprefix $(OUT)/postgresql/common/store/postgresql/,partitions.o session_setup.o connection.o servers.o timeline.o)
 $(filter %/test_postgresql_open,$(TEST_PROGRAMS)): $(OUT)/postgresql/common/store/postgresql/session_setup.o
 $(filter %/test_postgresql_timeline,$(TEST_PROGRAMS)): $(OUT)/postgresql/common/store/postgresql/timeline.o
+$(filter %/test_postgresql_seq_places,$(TEST_PROGRAMS)): $(OUT)/postgresql/common/store/postgresql/seq_places.o
 
 # A fuzz target is libFuzzer's, or reads the files it is given. The broker's has companions.
 $(OUT)/tests/fuzz_broker: $(call objects,$(wildcard tests/fuzz/broker_*.c) \

@@ -18,10 +18,16 @@ static struct statement *get(struct store_database *database, enum statement_id 
 
 /* ---- What is kept ---- */
 
+static void forget_kept(struct changes *changes)
+{
+    changes->count = changes->events.count = 0;
+    seq_places_clear(&changes->places);
+}
+
 void change_rows_clear(struct store_database *database)
 {
     struct changes *changes = &database->changes;
-    changes->count = changes->events.count = 0;
+    forget_kept(changes);
     memset(changes->count_deltas, 0, sizeof(changes->count_deltas));
     database->handle.deferred.tables = 0;
     database->last_devices.count = 0;
@@ -45,6 +51,7 @@ void change_rows_fini(struct store_database *database)
         free(database->wanted[i].ids);
     last_devices_fini(&database->last_devices);
     free(changes->rows);
+    seq_places_fini(&changes->places);
     records_fini(&database->added);
     records_fini(&changes->messages);
     records_fini(&changes->events);
@@ -52,11 +59,8 @@ void change_rows_fini(struct store_database *database)
 
 static struct changed_row *find(struct changes *changes, int64_t seq)
 {
-    for (size_t i = changes->count; i-- > 0;) {
-        if (changes->rows[i].after.seq == seq)
-            return &changes->rows[i];
-    }
-    return NULL;
+    ptrdiff_t place = seq_places_find(&changes->places, seq);
+    return place == SEQ_NOWHERE ? NULL : &changes->rows[place];
 }
 
 /* NULL without memory. */
@@ -68,6 +72,8 @@ static struct changed_row *add(struct changes *changes, const struct message_row
             return NULL;
         changes->rows = more;
     }
+    if (!seq_places_put(&changes->places, before->seq, changes->count))
+        return NULL;
     struct changed_row *changed = &changes->rows[changes->count++];
     changed->old_status = before->status;
     changed->old_attempt = before->attempt;
@@ -194,7 +200,7 @@ enum error change_rows_send(struct store_database *database)
     enum error error = send_messages(database);
     if (error == ERROR_NONE)
         error = send_events(database);
-    changes->count = changes->events.count = 0;
+    forget_kept(changes);
     return error;
 }
 

@@ -6,6 +6,7 @@
 #define COMMON_STORE_POSTGRESQL_CHANGE_ROWS_H
 
 #include "common/store/postgresql/records.h"
+#include "common/store/postgresql/seq_places.h"
 #include "common/store/verbs/rows.h"
 
 /* Of one message, however often it changes. */
@@ -20,7 +21,8 @@ struct changed_row {
 struct changes {
     struct changed_row *rows;
     size_t count, capacity;
-    struct records messages; /* while they are sent */
+    struct seq_places places; /* of the rows */
+    struct records messages;  /* while they are sent */
     struct records events;
     int64_t count_deltas[MESSAGE_STATUS_COUNT];
 };

@@ -11,11 +11,8 @@
 
 static struct message_row *find_seq(const struct message_cache *cache, int64_t seq)
 {
-    for (size_t i = 0; i < cache->count; i++) {
-        if (cache->rows[i].seq == seq)
-            return &cache->rows[i];
-    }
-    return NULL;
+    ptrdiff_t place = seq_places_find(&cache->places, seq);
+    return place == SEQ_NOWHERE ? NULL : &cache->rows[place];
 }
 
 void message_cache_put(struct message_cache *cache, const struct message_row *row)
@@ -29,6 +26,8 @@ void message_cache_put(struct message_cache *cache, const struct message_row *ro
         cache->rows = more;
         cache->capacity = capacity;
     }
+    if (!known && !seq_places_put(&cache->places, row->seq, cache->count))
+        return;
     if (!known)
         known = &cache->rows[cache->count++];
     *known = *row;
@@ -47,10 +46,12 @@ const struct message_row *message_cache_find(const struct message_cache *cache, 
 void message_cache_clear(struct message_cache *cache)
 {
     cache->count = 0;
+    seq_places_clear(&cache->places);
 }
 
 void message_cache_fini(struct message_cache *cache)
 {
+    seq_places_fini(&cache->places);
     free(cache->rows);
     *cache = (struct message_cache){0};
 }
@@ -58,8 +59,11 @@ void message_cache_fini(struct message_cache *cache)
 static void forget(struct message_cache *cache, int64_t seq)
 {
     struct message_row *row = find_seq(cache, seq);
-    if (row)
-        *row = cache->rows[--cache->count];
+    if (!row)
+        return;
+    *row = cache->rows[--cache->count];
+    (void)!seq_places_put(&cache->places, row->seq, (size_t)(row - cache->rows)); /* not new */
+    seq_places_remove(&cache->places, seq);
 }
 
 /* ---- Rows, through it ---- */
@@ -69,9 +73,10 @@ static enum error find(struct store_database *database, const struct message_id 
 {
     struct message_cache *cache = &database->messages;
     int64_t seq = message_id_seq(id);
-    for (size_t i = 0; i < cache->count; i++) {
-        if (cache->rows[i].seq - seq <= 1 && message_id_equal(&cache->rows[i].id, id)) {
-            *row = cache->rows[i];
+    for (int beside = 0; beside < 2; beside++) { /* the keys that it may have */
+        const struct message_row *known = find_seq(cache, seq + beside);
+        if (known && message_id_equal(&known->id, id)) {
+            *row = *known;
             *found = true;
             return ERROR_NONE;
         }

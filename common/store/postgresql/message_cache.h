@@ -5,11 +5,13 @@
 #ifndef COMMON_STORE_POSTGRESQL_MESSAGE_CACHE_H
 #define COMMON_STORE_POSTGRESQL_MESSAGE_CACHE_H
 
+#include "common/store/postgresql/seq_places.h"
 #include "common/store/verbs/rows.h"
 
 struct message_cache {
     struct message_row *rows;
     size_t count, capacity;
+    struct seq_places places; /* of the rows */
 };
 
 /* sql_message_rows, through the cache of the database. */
