@@ -185,7 +185,7 @@ static void a_number_is_found_in_the_queue_and_outside_it(void **state)
 {
     struct store_fixture *fixture = *state;
     static const char *const phones[] = {"phone-1", "phone-2", "phone-1"};
-    struct message_id ids[9];
+    struct message_id ids[10];
     for (int i = 0; i < 9; i++)
         ids[i] = given_message(fixture, i % 3 == 0 ? "+1111111111" : "+2222222222", "text");
     given_claim(fixture, phones, 3); /* 0, 1 and 2 */
@@ -212,6 +212,18 @@ static void a_number_is_found_in_the_queue_and_outside_it(void **state)
     assert_page(fixture, &query, ids, (int[]){2}, 1, 1);
     strcpy(query.device_id, "phone-2");
     assert_page(fixture, &query, ids, NULL, 0, 0);
+
+    struct message urgent = {.id = ids[9] = store_fixture_new_id(),
+                             .phone_number = "+1111111111",
+                             .text = (char *)"text",
+                             .segments = 1,
+                             .options.priority = MESSAGE_PRIORITY_HIGH};
+    struct store_write write = {.verb = STORE_ENQUEUE, .enqueue.message = &urgent};
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    query = (struct store_query){.limit = 3, .phone_number = "+1111111111"};
+    assert_page(fixture, &query, ids, (int[]){9, 6, 3}, 3, 4);
+    query.has_status = true;
+    assert_page(fixture, &query, ids, (int[]){9, 6, 3}, 3, 3);
 }
 
 static void count_done(struct store_write *write)
