@@ -48,17 +48,29 @@ def version_of(package):
     return result.stdout or "not Debian's"
 
 
-def busy_share(seconds=1):
-    """What share of all processors others use while nothing of ours runs."""
-    def read():
+class BusyMeter:
+    """with BusyMeter() as busy: ...; busy.share is that of all processors that was used, whoever used it."""
+
+    def __enter__(self):
+        self.before = self._read()
+        return self
+
+    def __exit__(self, *failure):
+        total, idle = (after - before for after, before in zip(self._read(), self.before))
+        self.share = 1 - idle / max(total, 1)
+
+    @staticmethod
+    def _read():
         with open("/proc/stat", encoding="utf-8") as file:
             fields = [int(field) for field in file.readline().split()[1:]]
         return sum(fields[:8]), fields[3] + fields[4]
 
-    total, idle = read()
-    time.sleep(seconds)  # a measurement takes time
-    new_total, new_idle = read()
-    return 1 - (new_idle - idle) / max(new_total - total, 1)
+
+def busy_share(seconds=1):
+    """What share of all processors others use while nothing of ours runs."""
+    with BusyMeter() as busy:
+        time.sleep(seconds)  # a measurement takes time
+    return busy.share
 
 
 def describe(folder):
