@@ -9,12 +9,18 @@
 
 /* A body over its limit marks the buffer as failed; without memory it is lost. */
 static void read_body(const FCGX_Request *fcgi, const char *content_length,
-                      struct http_request *request)
+                      struct http_exchange *exchange)
 {
+    struct http_request *request = &exchange->request;
+    size_t most = (size_t)exchange->api->settings->max_body_bytes;
     __attribute__((uninitialized)) char piece[8192];
     int length;
     unsigned long long announced = strtoull(content_length, NULL, 10);
     unsigned long long received = 0;
+    /* Few routes take more: they are looked for where it matters. */
+    request->body.max_length = announced > most
+                                   ? router_max_body_bytes(exchange->api, request->path)
+                                   : most;
     while ((length = FCGX_GetStr(piece, sizeof(piece), fcgi->in)) > 0) {
         buffer_append(&request->body, piece, (size_t)length);
         received += (unsigned)length;
@@ -29,11 +35,10 @@ enum parameter {
     METHOD,
     PATH,
     QUERY,
-    CONTENT_TYPE,
     CONTENT_LENGTH,
     REQUEST_ID,
     AUTHORIZATION,
-    CONTENT_TYPE_HEADER, /* once for each header that the client sent */
+    CONTENT_TYPE_HEADER, /* once for each that the client sent; CONTENT_TYPE would be the same again */
     CONTENT_ENCODING_HEADER,
     IDEMPOTENCY_KEY_HEADER,
     COOKIE_HEADER,
@@ -56,7 +61,6 @@ static const struct {
     [METHOD] = NAME("REQUEST_METHOD"),
     [PATH] = NAME("DOCUMENT_URI"),
     [QUERY] = NAME("QUERY_STRING"),
-    [CONTENT_TYPE] = NAME("CONTENT_TYPE"),
     [CONTENT_LENGTH] = NAME("CONTENT_LENGTH"),
     [REQUEST_ID] = NAME("REQUEST_ID"),
     [AUTHORIZATION] = NAME("HTTP_AUTHORIZATION"),
@@ -115,7 +119,7 @@ void fcgi_request_read(const FCGX_Request *fcgi, struct http_exchange *exchange)
     request->method = values[METHOD];
     request->path = values[PATH];
     request->query = values[QUERY];
-    request->content_type = values[CONTENT_TYPE];
+    request->content_type = values[CONTENT_TYPE_HEADER];
     request->authorization = values[AUTHORIZATION];
     request->request_id = values[REQUEST_ID];
     request->content_encoding = values[CONTENT_ENCODING_HEADER];
@@ -134,8 +138,7 @@ void fcgi_request_read(const FCGX_Request *fcgi, struct http_exchange *exchange)
     exchange->is_smsgate = router_is_smsgate(request->path);
     if (exchange->is_smsgate)
         read_smsgate(fcgi, request);
-    request->body.max_length = router_max_body_bytes(exchange->api, request->path);
-    read_body(fcgi, values[CONTENT_LENGTH], request);
+    read_body(fcgi, values[CONTENT_LENGTH], exchange);
 }
 
 static void put(FCGX_Stream *out, const char *text)

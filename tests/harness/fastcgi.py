@@ -28,7 +28,7 @@ def request(method, path, body=b"", keep=True, content_type="application/json", 
             query="", more=()):
     """The bytes of a whole request."""
     pairs = [("REQUEST_METHOD", method), ("DOCUMENT_URI", path), ("QUERY_STRING", query),
-             ("CONTENT_TYPE", content_type if body else ""), ("REQUEST_ID", "from-a-test"),
+             ("HTTP_CONTENT_TYPE", content_type if body else ""), ("REQUEST_ID", "from-a-test"),
              ("CONTENT_LENGTH", str(len(body) if length is None else length)), *more]
     begin = record(BEGIN_REQUEST, struct.pack(">HB5x", 1, 1 if keep else 0))
     stdin = b"".join(record(STDIN, body[i:i + 60000]) for i in range(0, len(body), 60000))

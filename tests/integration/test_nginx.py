@@ -510,7 +510,8 @@ def test_a_client_cannot_set_what_nginx_tells_the_api(gateway):
     assert re.fullmatch("[0-9a-f]{32}", answer.headers["X-Request-Id"])
 
 
-def test_the_api_gets_no_header_that_it_does_not_read(make_gateway, monkeypatch):
+@pytest.mark.parametrize("page", [[], ["X-SMS-Gateway: dashboard"]], ids=["a program", "the dashboard"])
+def test_the_api_gets_no_header_that_it_does_not_read(make_gateway, monkeypatch, page):
     gateway = make_gateway().start()
     gateway.api_fcgi.stop()
     monkeypatch.chdir(gateway.folder / "run")  # a short path
@@ -521,17 +522,18 @@ def test_the_api_gets_no_header_that_it_does_not_read(make_gateway, monkeypatch)
         os.chmod("api.sock", 0o666)
         api.listen()
         client.send(head("POST", "/api/send-sms", JSON, "Content-Length: 2", "Accept: a", "Accept-Encoding: b", "Connection: keep-alive",
-                         "Proxy: c", "Origin: https://d") + b"{}")
+                         "Proxy: c", "Origin: https://d", *page) + b"{}")
         peer, _ = api.accept()
         received = b""
         while b"{}" not in received:
             received += peer.recv(65536)
         peer.close()
         assert client.answer().status == 502
-    for name, is_passed in {"CONTENT_LENGTH2": True, "HTTP_ORIGINhttps://d": True, "HTTP_HOST": True, "HTTP_CONTENT_TYPE": True,
-                            "QUERY_STRING": False, "HTTP_ACCEPT": False, "HTTP_CONNECTION": False, "HTTP_CONTENT_LENGTH": False,
-                            "HTTP_PROXY": False}.items():
+    for name, is_passed in {"CONTENT_LENGTH2": True, "HTTP_CONTENT_TYPEapplication/json": True, "HTTP_ORIGINhttps://d": True,
+                            "HTTP_HOST": bool(page), "QUERY_STRING": False, "HTTP_ACCEPT": False, "HTTP_CONNECTION": False,
+                            "HTTP_CONTENT_LENGTH": False, "HTTP_PROXY": False}.items():
         assert (name.encode() in received) == is_passed, (name, received)
+    assert received.count(b"CONTENT_TYPE") == 1, received
 
 
 # ---- When the programs behind nginx do not run ----
