@@ -286,12 +286,14 @@ static int64_t next_check_ms(const struct broker *broker, const struct session *
 {
     int64_t liveness_ms = broker->options.liveness_timeout_ms;
     bool idle = (session->state == SESSION_READY || session->state == SESSION_ASIDE) &&
-                !session->dropped && !session->paused && !session->throttled && !session->spoke &&
-                !session->info_changed && session->in_flight_count == 0 &&
+                !session->dropped && !session->paused && !session->throttled &&
+                session->in_flight_count == 0 &&
                 (session->heap_entry.position != 0 || session->state == SESSION_ASIDE);
-    return idle ? MIN(session->pinged_at_ms + ping_interval_ms(broker, session),
-                      session->heard_at_ms + liveness_ms)
-                : now_ms;
+    if (!idle)
+        return now_ms;
+    int64_t ping_ms = session->pinged_at_ms + ping_interval_ms(broker, session);
+    int64_t until_ms = MIN(ping_ms, session->heard_at_ms + liveness_ms);
+    return MIN(until_ms, connect_update_due_ms(session));
 }
 
 static void tick_sessions(struct broker *broker, int64_t now_ms)

@@ -341,12 +341,16 @@ static const struct request_kind update_kind = {
     .release = release_update,
 };
 
+int64_t connect_update_due_ms(const struct session *session)
+{
+    if (session->info_changed)
+        return session->updated_at_ms + UPDATE_INTERVAL_MS;
+    return session->spoke ? session->updated_at_ms + SEEN_INTERVAL_MS : INT64_MAX;
+}
+
 void connect_update_device(struct broker *broker, struct session *session, int64_t now_ms)
 {
-    int64_t age_ms = now_ms - session->updated_at_ms;
-    bool due = (session->info_changed && age_ms >= UPDATE_INTERVAL_MS) ||
-               (session->spoke && age_ms >= SEEN_INTERVAL_MS);
-    if (!due || session->state != SESSION_READY)
+    if (now_ms < connect_update_due_ms(session) || session->state != SESSION_READY)
         return;
     session->info_changed = session->spoke = false;
     session->updated_at_ms = now_ms;

@@ -25,7 +25,9 @@ void connect_take_credit(struct broker *broker, struct session *session, struct 
 /* The device has said who it is. */
 void connect_device(struct broker *broker, struct session *session, int64_t now_ms);
 
-/* Writes the device's row when it is out of date, but not too often. */
+/* When the device's row is to be written, because it is out of date, but not too often; INT64_MAX: never. */
+int64_t connect_update_due_ms(const struct session *session);
+/* Writes it when it is due. */
 void connect_update_device(struct broker *broker, struct session *session, int64_t now_ms);
 
 /* The device's connection of that epoch is gone. */
