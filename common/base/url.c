@@ -20,7 +20,7 @@ void url_append_parameter(struct buffer *url, const char *name, const char *valu
 
 static bool is_escape(const char *from, size_t length)
 {
-    return length >= 3 && isxdigit((unsigned char)from[1]) && isxdigit((unsigned char)from[2]);
+    return length >= 3 && hex_value(from[1]) >= 0 && hex_value(from[2]) >= 0;
 }
 
 bool url_decode(const char *from, size_t length, char *text, size_t size)

@@ -29,8 +29,7 @@ const char copy_last_event_in_postgresql[] = "(SELECT " LAST_EVENT_ID
 const struct copied_table copy_to_postgresql[] = {
     {"message", "message"},
     {"message_state",
-     "(SELECT *, text <> '' AS has_text, CASE WHEN status = 0 THEN 0 WHEN status <= 3"
-     " THEN 1 ELSE 2 END AS phase, CASE WHEN status >= 6 THEN status END AS rare"
+     "(SELECT *, text <> '' AS has_text, CASE WHEN status >= 6 THEN status END AS rare"
      " FROM message)"},
     {"message_event", "message_event"},
     IN_BOTH,

@@ -1,6 +1,7 @@
 #include "ws-broker/net/handshake_auth.h"
 
 #include "common/base/clock.h"
+#include "common/base/grow_list.h"
 #include "common/base/log.h"
 #include "common/model/protocol.h"
 #include "ws-broker/net/ws_refusal.h"
@@ -147,12 +148,9 @@ static void admit(struct handshake_auth *auth, const struct handshake_admission 
     pthread_mutex_lock(&auth->lock);
     size_t end = auth->admitted_first + auth->admitted_count;
     if (end == auth->admitted_capacity) {
-        size_t capacity = MAX(64, 2 * auth->admitted_capacity);
-        struct handshake_admission *more = reallocarray(auth->admitted, capacity, sizeof(*more));
-        if (more) {
+        void *more = grow_list(auth->admitted, &auth->admitted_capacity, sizeof(*auth->admitted));
+        if (more)
             auth->admitted = more;
-            auth->admitted_capacity = capacity;
-        }
     }
     bool there = end < auth->admitted_capacity;
     if (there) {

@@ -1,5 +1,6 @@
 #include "common/store/postgresql/message_cache.h"
 
+#include "common/base/grow_list.h"
 #include "common/store/postgresql/database.h"
 #include "common/store/sql/message_rows.h"
 #include "common/store/sql/rows.h"
@@ -19,12 +20,10 @@ void message_cache_put(struct message_cache *cache, const struct message_row *ro
 {
     struct message_row *known = find_seq(cache, row->seq);
     if (!known && cache->count == cache->capacity) {
-        size_t capacity = MAX(32, cache->capacity * 2);
-        void *more = reallocarray(cache->rows, capacity, sizeof(*row));
+        void *more = grow_list(cache->rows, &cache->capacity, sizeof(*row));
         if (!more)
             return;
         cache->rows = more;
-        cache->capacity = capacity;
     }
     if (!known && !seq_places_put(&cache->places, row->seq, cache->count))
         return;
