@@ -15,6 +15,7 @@ enum {
     MAX_FIELD_ERRORS_BYTES = 65536,
     RETRY_AFTER_SECONDS = 5,
     KEEP_BODY_BYTES = 1 << 20, /* the body of a batch must not stay with a connection */
+    PATIENCE_US = 10000,       /* of writes, for others to share the commit */
 };
 
 void http_exchange_init(struct http_exchange *exchange, struct api *api)
@@ -285,6 +286,8 @@ enum http_outcome http_park(struct http_exchange *exchange,
 {
     exchange->resume = resume;
     exchange->write.done = write_done;
+    exchange->write.patience_us = PATIENCE_US;
+    exchange->write.is_awaited = true;
     exchange->write.run_inline = worker_policy_should_run_inline(exchange->worker);
     enum error error = store_submit(exchange->api->store, &exchange->write);
     return error == ERROR_NONE ? HTTP_PARKED : http_store_problem(exchange, error);

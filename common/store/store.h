@@ -145,7 +145,11 @@ struct store_write {
        the writes that wait the shortest counts. 0: at once. */
     int64_t patience_us;
 
-    /* If the writer is idle, run on the submitting thread, which then waits for the disk but for no
+    /* A client waits for its answer, and may send its next request only then: where such clients are the only ones, the write
+       does not wait for company. */
+    bool is_awaited;
+
+    /* If the writer is idle and the write waits for no company, run on the submitting thread, which then waits for the disk but for no
        other process: a single write is faster without a switch of threads. */
     bool run_inline;
 

@@ -231,11 +231,12 @@ static void *writer_main(void *argument)
 bool store_writer_try_inline(struct store_writer *writer, struct store_write *write)
 {
     pthread_mutex_lock(&writer->lock);
-    bool idle = write_queue_is_empty(&writer->queue) && !writer->running && !writer->closing;
-    if (idle)
+    bool passes = !writer->running && !writer->closing &&
+                  write_queue_passes(&writer->queue, write, clock_monotonic_us());
+    if (passes)
         set_running(writer);
     pthread_mutex_unlock(&writer->lock);
-    if (!idle)
+    if (!passes)
         return false;
     bool ran = writer->backend->take_turn(writer->database, STORE_BEGIN_AT_ONCE);
     if (ran) {

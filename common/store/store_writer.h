@@ -45,8 +45,8 @@ void store_writer_stop(struct store_writer *writer);
 /* Has the thread run a write later: store_submit. Any thread. */
 MUST_CHECK enum error store_writer_add(struct store_writer *writer, struct store_write *write);
 
-/* Runs a write on the thread that submits it. False when the writer is busy, or when the write would have to wait for
-   another process. Any thread. */
+/* Runs a write on the thread that submits it. False when the writer is busy, or when the write would have to wait, for
+   company or for another process. Any thread. */
 MUST_CHECK bool store_writer_try_inline(struct store_writer *writer, struct store_write *write);
 
 /* store_is_stuck. Any thread. */

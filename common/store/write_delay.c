@@ -4,6 +4,10 @@ enum {
     WINDOW_US = 16000,
     COMPANY = 2, /* writes that must be expected within the patience of one */
     ENOUGH = 64, /* writes that share a transaction: more save little */
+    ENOUGH_AWAITED = 10,
+    SILENT_WAITS = 3, /* in a row: one may be chance */
+    FIRST_HURRY_US = 1000000,
+    LONGEST_HURRY_US = 64000000,
 };
 
 void write_delay_init(struct write_delay *delay)
@@ -28,15 +32,53 @@ static bool has_company(const struct write_delay *delay, int64_t patience_us)
     return writes * patience_us >= (int64_t)COMPANY * WINDOW_US;
 }
 
-void write_delay_add(struct write_delay *delay, int64_t patience_us, int64_t now_us)
+void write_delay_add(struct write_delay *delay, struct write_patience patience, int64_t now_us)
 {
     count_write(delay, now_us);
-    bool waits = ++delay->waiting < ENOUGH && has_company(delay, patience_us);
-    delay->due_us = MIN(delay->due_us, waits ? delay->began_us + patience_us : now_us);
+    size_t enough = patience.is_awaited ? ENOUGH_AWAITED : ENOUGH;
+    bool hurries = patience.is_awaited && now_us < delay->hurry_until_us;
+    int64_t due_us = delay->began_us + patience.patience_us;
+    bool waits = ++delay->waiting < enough && due_us > now_us && !hurries &&
+                 has_company(delay, patience.patience_us);
+    delay->due_us = MIN(delay->due_us, waits ? due_us : now_us);
+    if (!patience.is_awaited)
+        return;
+    delay->came_us = now_us;
+    if (waits)
+        delay->silence_us = patience.patience_us / 2;
+}
+
+bool write_delay_add_alone(struct write_delay *delay, struct write_patience patience,
+                           int64_t now_us)
+{
+    struct write_delay after = *delay;
+    write_delay_add(&after, patience, now_us);
+    if (after.due_us > now_us)
+        return false;
+    write_delay_begin(&after, 0, now_us);
+    *delay = after;
+    return true;
+}
+
+/* What the wait that ends has brought. */
+static void judge_wait(struct write_delay *delay, int64_t now_us)
+{
+    bool silent = now_us - delay->came_us >= delay->silence_us;
+    delay->silence_us = 0;
+    if (!silent) {
+        delay->silent_waits = 0;
+        delay->hurry_us = 0;
+    } else if (++delay->silent_waits >= SILENT_WAITS || delay->hurry_us > 0) {
+        delay->silent_waits = 0;
+        delay->hurry_us = MIN(MAX(2 * delay->hurry_us, FIRST_HURRY_US), LONGEST_HURRY_US);
+        delay->hurry_until_us = now_us + delay->hurry_us;
+    }
 }
 
 void write_delay_begin(struct write_delay *delay, size_t left, int64_t now_us)
 {
+    if (delay->silence_us > 0)
+        judge_wait(delay, now_us);
     delay->began_us = now_us;
     delay->waiting = left;
     delay->due_us = left > 0 ? now_us : INT64_MAX;

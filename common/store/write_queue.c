@@ -37,6 +37,11 @@ static struct write_list *list_of(struct write_queue *queue, const struct store_
     return write->verb == STORE_ENQUEUE_BATCH ? &queue->batches : &queue->others;
 }
 
+static struct write_patience patience_of(const struct store_write *write)
+{
+    return (struct write_patience){write->patience_us, write->is_awaited};
+}
+
 enum error write_queue_add(struct write_queue *queue, struct store_write *write, int64_t now_us)
 {
     struct write_list *list = list_of(queue, write);
@@ -48,9 +53,15 @@ enum error write_queue_add(struct write_queue *queue, struct store_write *write,
     list->size += size_of(write);
     if (list == &queue->others) {
         queue->others_came = true;
-        write_delay_add(&queue->delay, write->patience_us, now_us);
+        write_delay_add(&queue->delay, patience_of(write), now_us);
     }
     return ERROR_NONE;
+}
+
+bool write_queue_passes(struct write_queue *queue, const struct store_write *write, int64_t now_us)
+{
+    return write_queue_is_empty(queue) &&
+           write_delay_add_alone(&queue->delay, patience_of(write), now_us);
 }
 
 int64_t write_queue_deadline_ms(const struct write_queue *queue)

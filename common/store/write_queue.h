@@ -31,6 +31,11 @@ bool write_queue_is_empty(const struct write_queue *queue);
 MUST_CHECK enum error write_queue_add(struct write_queue *queue, struct store_write *write,
                                       int64_t now_us);
 
+/* Whether a write that is no batch may run at once and without the queue: nothing waits, and it has no reason to wait
+   for company. Its transaction then begins. */
+MUST_CHECK bool write_queue_passes(struct write_queue *queue, const struct store_write *write,
+                                   int64_t now_us);
+
 /* The earliest deadline of those that wait, of which there is one. Writes of one kind have been added in the order of their
    deadlines. */
 int64_t write_queue_deadline_ms(const struct write_queue *queue);

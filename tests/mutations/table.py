@@ -616,6 +616,13 @@ MUTATIONS = [
              "common/store/verbs/brokers.c", "    if (lease->lost) /*", "    if (lease->lost && !found) /*",
              unit("test_store_brokers", "a_broker_that_was_replaced_does_not_end_the_newer_one")),
 
+    Mutation("delayed-for-nobody", STORE, "a client that waits for each answer does not wait for company that cannot come",
+             "common/store/write_delay.c", " && now_us < delay->hurry_until_us;", " && now_us < 0;",
+             unit("test_write_delay", "clients_that_wait_for_their_answers_are_hardly_slower")),
+    Mutation("commit-for-each", STORE, "where many writes come by themselves, several share a commit",
+             "common/store/write_delay.c", "    delay->silence_us = 0;\n    if (!silent) {\n", "    delay->silence_us = 0;\n    if (!silent && delay->hurry_us < 0) {\n",
+             unit("test_write_delay", "writes_that_come_by_themselves_share_transactions")),
+
     # ---- broker ----
     Mutation("busy-for-nobody", BROKER, "a phone is not said to be busy because a claim looks for messages",
              "ws-broker/core/eligibility.c", "session->claimed_slots > 0 && session->in_flight_count == 0", "session->claimed_slots > 0 && session->in_flight_count > 0",

@@ -261,10 +261,13 @@ static void one_claim_is_at_the_store_at_a_time(void **state)
 {
     (void)state;
     struct world *world = world_new(&default_options);
-    world_connect_phone(world, "a", "{}");
-    world_connect_phone(world, "b", "{}");
-    world_connect_phone(world, "c", "{}");
-    world_queue(world, 12);
+    int window = (int)default_options.window, phones = DISPATCH_FIRST_BATCH / window + 1;
+    for (int i = 0; i < phones; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "phone-%d", i);
+        world_connect_phone(world, name, "{}");
+    }
+    world_queue(world, phones * window);
     struct store_write *first = world_take_pending(world, STORE_CLAIM);
     assert_non_null(first);
     broker_doorbell(world->broker, world->now_ms);

@@ -4,7 +4,7 @@
 
 #include "common/base/base.h"
 
-enum { DISPATCH_FIRST_BATCH = 8 };
+enum { DISPATCH_FIRST_BATCH = 16 };
 
 struct broker;
 
