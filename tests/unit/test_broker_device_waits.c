@@ -29,9 +29,29 @@ static void a_phone_for_which_a_claim_looks_is_not_busy(void **state)
     world_connect_phone(world, "phone", "{}");
     world_answer_all(world);
     world_queue(world, 0);
-    assert_int_equal(noted(world, ERROR_NONE), -1); /* while the claim is at the store */
+    world_queue(world, 0); /* while the claim is at the store, and so is the tick */
+    assert_int_equal(noted(world, ERROR_NONE), -1);
     struct store_write *claim = world_take_pending(world, STORE_CLAIM);
     assert_non_null(claim);
+    world_answer(world, claim, ERROR_NONE);
+    world_free(world);
+}
+
+/* Where phones are slower than messages come, a claim for the one that has just become free is always at the store. */
+static void while_a_claim_looks_the_others_are_busy_with_what_it_leaves(void **state)
+{
+    (void)state;
+    struct world *world = given_world();
+    char first[MESSAGE_ID_TEXT_SIZE];
+    session_id id = world_connect_phone(world, "phone", "{}");
+    world_connect_phone(world, "other", "{}");
+    world_queue(world, 5);
+    world_answer_all(world);
+    assert_true(world_read_message(world, id, first));
+    world_report(world, id, first, "sent");
+    struct store_write *claim = world_take_pending(world, STORE_CLAIM);
+    assert_non_null(claim);
+    assert_int_equal(noted(world, ERROR_NONE), MESSAGE_WAIT_DEVICE_BUSY);
     world_answer(world, claim, ERROR_NONE);
     world_free(world);
 }
@@ -61,4 +81,5 @@ static void what_was_noted_is_over_when_nothing_waits(void **state)
 }
 
 UNIT_TESTS(cmocka_unit_test(a_phone_for_which_a_claim_looks_is_not_busy),
+           cmocka_unit_test(while_a_claim_looks_the_others_are_busy_with_what_it_leaves),
            cmocka_unit_test(what_was_noted_is_over_when_nothing_waits))

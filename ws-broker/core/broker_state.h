@@ -25,6 +25,7 @@ struct broker {
     struct {
         bool due;                   /* the store may have messages that are due */
         bool claiming;              /* a claim is at the store */
+        bool left_some;             /* the last claim may have left messages */
         bool paused;                /* sending was paused at the last claim */
         size_t batch;               /* slots of the next claim */
         int64_t not_before_ms;      /* the store refused the last claim, or others want it too */

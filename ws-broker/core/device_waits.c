@@ -57,8 +57,10 @@ static bool has_changed(const struct broker *broker, struct session *session, in
 
 void device_waits_note(struct broker *broker, int64_t now_ms)
 {
-    bool messages_wait = broker->dispatch.due || broker->dispatch.claiming ||
-                         broker->dispatch.wanted_count > 0;
+    /* Most claims of a broker at rest are those of a sweep, and find nothing: they are no reason to go through thousands
+       of sessions. */
+    bool messages_wait = broker->dispatch.due || broker->dispatch.wanted_count > 0 ||
+                         (broker->dispatch.claiming && broker->dispatch.left_some);
     if (!(messages_wait || broker->device_waits.any) || broker->device_waits.noting ||
         broker->drain.active)
         return;

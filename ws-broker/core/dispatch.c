@@ -152,7 +152,7 @@ static void on_claimed(struct broker *broker, struct store_request *request, int
     }
     work_look_again(broker, now_ms);
     if (write->result != ERROR_NONE) {
-        broker->dispatch.due = true;
+        broker->dispatch.due = broker->dispatch.left_some = true;
         broker->dispatch.not_before_ms = now_ms + STORE_REQUEST_RETRY_MS;
         return;
     }
@@ -169,6 +169,7 @@ static void on_claimed(struct broker *broker, struct store_request *request, int
         broker->dispatch.due |= limited; /* other devices can have the messages */
         broker->dispatch.batch = DISPATCH_FIRST_BATCH;
     }
+    broker->dispatch.left_some = broker->dispatch.due;
 }
 
 static void release_claim(struct store_request *request)
