@@ -263,7 +263,7 @@ static void one_claim_is_at_the_store_at_a_time(void **state)
     struct world *world = world_new(&default_options);
     int window = (int)default_options.window, phones = DISPATCH_FIRST_BATCH / window + 1;
     for (int i = 0; i < phones; i++) {
-        char name[16];
+        char name[DEVICE_ID_SIZE];
         snprintf(name, sizeof(name), "phone-%d", i);
         world_connect_phone(world, name, "{}");
     }
