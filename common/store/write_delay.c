@@ -5,7 +5,8 @@ enum {
     COMPANY = 2, /* writes that must be expected within the patience of one */
     ENOUGH = 64, /* writes that share a transaction: more save little */
     ENOUGH_AWAITED = 10,
-    SILENT_WAITS = 3, /* in a row: one may be chance */
+    MANY_AWAITED = 64, /* in a window: they share transactions without waiting for it */
+    SILENT_WAITS = 3,  /* in a row: one may be chance */
     FIRST_HURRY_US = 1000000,
     LONGEST_HURRY_US = 64000000,
 };
@@ -26,10 +27,11 @@ static void count_write(struct write_delay *delay, int64_t now_us)
     delay->count++;
 }
 
-static bool has_company(const struct write_delay *delay, int64_t patience_us)
+static bool has_company(const struct write_delay *delay, struct write_patience patience)
 {
     int64_t writes = MAX(delay->before, delay->count);
-    return writes * patience_us >= (int64_t)COMPANY * WINDOW_US;
+    return writes * patience.patience_us >= (int64_t)COMPANY * WINDOW_US &&
+           (!patience.is_awaited || writes < MANY_AWAITED);
 }
 
 void write_delay_add(struct write_delay *delay, struct write_patience patience, int64_t now_us)
@@ -39,7 +41,7 @@ void write_delay_add(struct write_delay *delay, struct write_patience patience, 
     bool hurries = patience.is_awaited && now_us < delay->hurry_until_us;
     int64_t due_us = delay->began_us + patience.patience_us;
     bool waits = ++delay->waiting < enough && due_us > now_us && !hurries &&
-                 has_company(delay, patience.patience_us);
+                 has_company(delay, patience);
     delay->due_us = MIN(delay->due_us, waits ? due_us : now_us);
     if (!patience.is_awaited)
         return;

@@ -7,8 +7,8 @@
  *
  * Many may come because each client sends its next request as soon as it has the answer to its last one. Then a wait
  * brings nobody, and only makes the clients slower: it begins with as many writes as there are clients, and ends in silence.
- * After some such waits those writes (is_awaited) wait no more, for a second, and longer each time. Times are monotonic.
- * Under the store's lock.
+ * After some such waits those writes (is_awaited) wait no more, for a second, and longer each time. Nor do they while so many
+ * come that each transaction has several without waiting. Times are monotonic. Under the store's lock.
  */
 #ifndef COMMON_STORE_WRITE_DELAY_H
 #define COMMON_STORE_WRITE_DELAY_H

@@ -148,6 +148,20 @@ static void ten_that_are_awaited_are_enough(void **state)
     assert_int_equal(count, 10);
 }
 
+static void among_very_many_an_awaited_write_waits_for_none(void **state)
+{
+    (void)state;
+    struct write_delay delay;
+    write_delay_init(&delay);
+    int64_t now_us = 1000000;
+    for (int i = 0; i < 200; i++, now_us += 200) {
+        write_delay_add(&delay, at_once, now_us);
+        write_delay_begin(&delay, 0, now_us);
+    }
+    write_delay_add(&delay, awaited, now_us);
+    assert_true(delay.due_us <= now_us);
+}
+
 static void a_write_passes_where_it_need_not_wait(void **state)
 {
     (void)state;
@@ -169,4 +183,5 @@ UNIT_TESTS(cmocka_unit_test(a_write_alone_does_not_wait),
            cmocka_unit_test(clients_that_wait_for_their_answers_are_hardly_slower),
            cmocka_unit_test(writes_that_come_by_themselves_share_transactions),
            cmocka_unit_test(ten_that_are_awaited_are_enough),
+           cmocka_unit_test(among_very_many_an_awaited_write_waits_for_none),
            cmocka_unit_test(a_write_passes_where_it_need_not_wait))
