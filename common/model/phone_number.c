@@ -29,7 +29,8 @@ static const char trunk_zero_codes[] =
 
 /* Country codes without a trunk prefix where no number begins with 0. People of other countries write a 0 nevertheless. */
 static const char no_zero_codes[] =
-    " 30 34 45 65 230 351 352 354 356 357 371 372 420 852 965 968 973 974 ";
+    " 30 34 45 47 56 65 216 221 228 230 237 351 352 354 356 357 371 "
+    "372 420 852 853 965 968 973 974 ";
 
 /* Other digits that people write after a country code. A number has them if it begins with one of `first` and is longer
    than the country's numbers. */
@@ -64,7 +65,13 @@ static const struct {
     {"57", 10}, {"60", 10}, {"61", 9},  {"62", 12},  {"63", 10}, {"64", 10}, {"65", 8},  {"66", 9},
     {"81", 10}, {"82", 10}, {"84", 10}, {"86", 11},  {"90", 10}, {"91", 10}, {"92", 10}, {"98", 10},
     {"212", 9}, {"213", 9}, {"216", 8}, {"234", 10}, {"254", 9}, {"351", 9}, {"353", 9}, {"380", 9},
-    {"420", 9}, {"966", 9}, {"971", 9}, {"972", 9},
+    {"420", 9}, {"966", 9}, {"971", 9}, {"972", 9},  {"93", 9},  {"94", 9},  {"221", 9}, {"233", 9},
+    {"237", 9}, {"251", 9}, {"255", 9}, {"256", 9},  {"352", 9}, {"354", 9}, {"355", 9}, {"356", 8},
+    {"357", 8}, {"359", 9}, {"370", 8}, {"371", 8},  {"372", 8}, {"373", 8}, {"374", 8}, {"375", 9},
+    {"381", 9}, {"385", 9}, {"386", 8}, {"387", 8},  {"389", 8}, {"421", 9}, {"502", 8}, {"503", 8},
+    {"504", 8}, {"505", 8}, {"506", 8}, {"507", 8},  {"591", 8}, {"593", 9}, {"595", 9}, {"598", 8},
+    {"852", 8}, {"855", 9}, {"886", 9}, {"961", 8},  {"962", 9}, {"963", 9}, {"965", 8}, {"968", 8},
+    {"970", 9}, {"973", 8}, {"974", 8}, {"994", 9},  {"995", 9}, {"996", 9}, {"998", 9},
 };
 
 /* The length of the country code at the start of the digits, if it is one of `codes`; else 0. No code is the start of
@@ -323,6 +330,19 @@ static bool read_digits(struct reader *reader)
 
 /* ---- Checks of the digits ---- */
 
+/* No country has the code 8: "+8 (495) 123-45-67" would become a number in Vietnam. `text` follows the plus. */
+static bool begins_with_8_alone(const char *text)
+{
+    text += strspn(text, " (");
+    return *text == '8' && text[1] && strchr(" -./()", text[1]);
+}
+
+static bool refuse_8(char reason[PHONE_NUMBER_REASON_SIZE])
+{
+    return refuse(reason, "has an 8 in place of the country code, which is dialled only inside "
+                          "Russia and Kazakhstan; write +7 instead of it");
+}
+
 /* `digits` are the first of `count`. */
 static bool check_plan(const char *digits, size_t count, char reason[PHONE_NUMBER_REASON_SIZE])
 {
@@ -387,6 +407,8 @@ bool phone_number_normalise(const char *text, char number[PHONE_NUMBER_SIZE],
     if (reader.count > 0 && digits[0] == '0')
         return refuse(reason, "has a country code that starts with 0, which does not exist; write "
                               "the country code directly after the +");
+    if (begins_with_8_alone(plus + 1) || strncmp(digits, "89", 2) == 0) /* 89 is unassigned */
+        return refuse_8(reason);
     if (!check_plan(digits, reader.count, reason))
         return false;
     if (reader.count < MIN_DIGITS || reader.count > MAX_DIGITS)
