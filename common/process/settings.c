@@ -217,6 +217,47 @@ static bool note_other_name(struct settings *settings, const char *name, const c
     return true;
 }
 
+/* Without quotes: a comment as in other languages, or a second setting, would become the end of a path. */
+static bool check_end(const char *rest, const char *where, const char *name, char *errmsg)
+{
+    rest += strspn(rest, " \t");
+    if (*rest == '"' || *rest == '\'')
+        return true;
+    for (const char *word = rest; (word = strpbrk(word, " \t"));) {
+        char other[64] = "";
+        word += strspn(word, " \t");
+        if (*word == '#') /* a comment */
+            return true;
+        if (strncmp(word, "//", 2) == 0 || *word == ';')
+            return errmsg_set(
+                errmsg,
+                "%s: %s has a \"%.*s\" behind a space: write a comment with #, or put the"
+                " value in quotes if it is part of it",
+                where, name, *word == ';' ? 1 : 2, word);
+        size_t length = strcspn(word, "= \t");
+        if (word[length] == '=' && length < sizeof(other)) {
+            memcpy(other, word, length);
+            if (find(other))
+                return errmsg_set(errmsg,
+                                  "%s: %s and %s are on one line: give each a line of its own",
+                                  where, name, other);
+        }
+    }
+    return true;
+}
+
+static bool read_line(struct settings *settings, const struct env_file *file, const char *name,
+                      char *rest, char *errmsg)
+{
+    const struct setting *setting = find(name);
+    if (!setting)
+        return note_other_name(settings, name, file->where, errmsg);
+    if (!check_end(rest, file->where, name, errmsg))
+        return false;
+    const char *value = env_file_value(file, name, rest, errmsg);
+    return value && assign(settings, setting, value, file->where, errmsg);
+}
+
 static bool read_file(struct settings *settings, const char *path, bool required, char *errmsg)
 {
     struct env_file file;
@@ -224,14 +265,8 @@ static bool read_file(struct settings *settings, const char *path, bool required
     bool good = true;
     if (!env_file_open(&file, path, required, errmsg))
         return false;
-    while (good && env_file_next(&file, &name, &rest, errmsg)) {
-        const struct setting *setting = find(name);
-        const char *value = setting ? env_file_value(&file, name, rest, errmsg) : NULL;
-        if (!setting)
-            good = note_other_name(settings, name, file.where, errmsg);
-        else
-            good = value && assign(settings, setting, value, file.where, errmsg);
-    }
+    while (good && env_file_next(&file, &name, &rest, errmsg))
+        good = read_line(settings, &file, name, rest, errmsg);
     env_file_close(&file);
     return good && *errmsg == '\0';
 }
@@ -297,6 +332,12 @@ static bool apply_database_url(struct settings *settings, char *errmsg)
                    " sqlite:data/sms-gateway.db, or postgresql:// and a server, as"
                    " postgresql://USER@HOST/DATABASE, and begins with \"%.*s\"",
                    (int)strcspn(url, ":"), shown(url, text)); /* it may have a password */
+    else if (strncmp(path, "//", 2) ==
+             0) /* others mean a path from the working directory by three slashes */
+        errmsg_set(errmsg,
+                   "DATABASE_URL=%s: behind sqlite: stands the path alone, without slashes before"
+                   " it, as sqlite:data/sms-gateway.db or sqlite:/var/lib/sms-gateway.db",
+                   shown(url, text));
     else if (settings->is_set[SETTINGS_NUMBER_OF_database_path] &&
              strcmp(path, settings->database_path) != 0)
         errmsg_set(errmsg,

@@ -161,6 +161,8 @@ void settings_print_markdown(FILE *out)
         "  later line counts.\n"
         "- A value may be in `\"` or `'`. Without quotes it ends before a space followed by `#`:"
         " a comment.\n"
+        "  A space followed by `//`, `;` or another setting and `=` is refused: these are no part of"
+        " it.\n"
         "  A value contains no quotes and no line ends.\n"
         "- Nothing is expanded. `$`, a backquote and a backslash are refused except in single"
         " quotes; a\n"

@@ -70,6 +70,10 @@ int database_copy(struct store *store, const struct command *command)
     (void)store;
     if (!from || !to || !*from || !*to)
         return command_refuse(command, "copy needs --from DATABASE and --to DATABASE");
+    if (strncmp(from, "sqlite://", 9) == 0 || strncmp(to, "sqlite://", 9) == 0)
+        return command_refuse(command,
+                              "behind sqlite: stands the path alone, without slashes before"
+                              " it");
     if (database_url_is_postgresql(from) == database_url_is_postgresql(to))
         return command_refuse(command, "one of --from and --to is sqlite:FILE, and the other one"
                                        " postgresql://USER@HOST/DATABASE");

@@ -194,7 +194,8 @@ def test_what_cannot_be_copied_is_refused_and_left_as_it_was(tmp_path, url, serv
     assert "of another program" in refusal(tmp_path, "sqlite:a.db", url)
     assert tool(tmp_path, "keys", "create", "somebody", DATABASE_PATH="a.db").returncode == 0
     assert "a.db: it is not empty, there is something in api_key" in refusal(tmp_path, full, "sqlite:a.db")
-    for words in (("--from", "sqlite:a.db"), ("--from", "sqlite:a.db", "--to", "sqlite:b.db"), ("--from", full, "--to", url)):
+    for words in (("--from", "sqlite:a.db"), ("--from", "sqlite:a.db", "--to", "sqlite:b.db"), ("--from", full, "--to", url),
+                  ("--from", "sqlite:///a.db", "--to", url), ("--from", url, "--to", "sqlite://b.db")):
         assert tool(tmp_path, "database", "copy", *words).returncode == 2
     assert sorted(path.name for path in tmp_path.glob("*.db*") if not path.name.endswith((".lock", "-shm", "-wal"))) == ["a.db", "other.db", "text.db"]
     assert tool(tmp_path, "keys", "list", DATABASE_URL=full).stdout.count("somebody") == 1

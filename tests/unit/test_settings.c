@@ -165,6 +165,9 @@ static void files_are_read_as_people_write_them(void **state)
         {"DATABASE_PATH=./file:a.db\n", 8000, "./file:a.db"},
         {"HTTP_PORT=9000 # where it listens\n", 9000, "data/sms-gateway.db"},
         {"HTTP_PORT=9000\t# it's \"that\"\n", 9000, "data/sms-gateway.db"},
+        {"DATABASE_PATH=a.db # or HTTP_PORT=1 ; // it\n", 8000, "a.db"},
+        {"DATABASE_PATH=a b=c//d;e.db\n", 8000, "a b=c//d;e.db"},
+        {"DATABASE_PATH='a ; // HTTP_PORT=1'\n", 8000, "a ; // HTTP_PORT=1"},
         {"HTTP_PORT='9000' # that\nDATABASE_PATH=\"a b.db\"   # this\n", 9000, "a b.db"},
         {"DATABASE_PATH=a#b c.db #d\n", 8000, "a#b c.db"},
         {"DATABASE_PATH='a #b'#c\n", 8000, NULL},
@@ -266,6 +269,11 @@ static void bad_lines_are_refused_with_their_number(void **state)
         {"DATABASE_PATH='a\"b'\n", {"DATABASE_PATH", "quotes"}},
         {"LOG_LEVEL=loud\n", {"LOG_LEVEL", "debug", "error", "\"loud\""}},
         {"HTTP_PORT=1\nHTTP_PORT=0\n", {"line 2", "HTTP_PORT"}},
+        {"DATABASE_PATH=a.db // it\n", {"line 1", "DATABASE_PATH has a \"//\"", "with #"}},
+        {"DATABASE_PATH=a.db ; it\n", {"DATABASE_PATH has a \";\"", "in quotes"}},
+        {"DATABASE_PATH=a.db\t;it\n", {"DATABASE_PATH has a \";\""}},
+        {"DATABASE_PATH=a.db HTTP_PORT=1\n", {"DATABASE_PATH and HTTP_PORT are on one line"}},
+        {"\nexport DATABASE_PATH=a b\t LOG_LEVEL=info\n", {"line 2", "LOG_LEVEL are on one line"}},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
@@ -581,6 +589,9 @@ static void a_url_names_the_database_too(void **state)
     expect_database("DATABASE_URL=sqlite:a.db\nDATABASE_PATH=b.db", NULL, "two databases");
     expect_database("DATABASE_URL=sqlite:", NULL, "DATABASE_PATH");
     expect_database("DATABASE_URL=sqlite:~/a.db", NULL, "~");
+    expect_database("DATABASE_URL=sqlite:///a/b.db", NULL, "without slashes before it");
+    expect_database("DATABASE_URL=sqlite:////a/b.db", NULL, "without slashes before it");
+    expect_database("DATABASE_URL=sqlite://a.db", NULL, "without slashes before it");
     expect_database("DATABASE_URL=memory:", NULL, "ws-broker are two");
     expect_database("DATABASE_URL=postgresql:sms", NULL, "postgresql://USER@HOST/DATABASE");
     expect_database("DATABASE_URL=mysql://localhost/sms", NULL, "must be sqlite:");
