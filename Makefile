@@ -161,7 +161,7 @@ $(eval $(call unit-test,tests/store/postgresql,$(STORE_FIXTURE) $(OUT)/obj/tests
 # Its own copy of what store-postgresql.so has inside.
 $(filter %/test_postgresql_schema,$(TEST_PROGRAMS)): $(addprefix $(OUT)/postgresql/common/store/postgresql/,server_schema.o connection.o servers.o timeline.o)
 $(filter %/test_postgresql_partitions,$(TEST_PROGRAMS)): $(addprefix $(OUT)/postgresql/common/store/postgresql/,partitions.o session_setup.o connection.o servers.o timeline.o)
-$(filter %/test_postgresql_open,$(TEST_PROGRAMS)): $(OUT)/postgresql/common/store/postgresql/session_setup.o
+$(filter %/test_postgresql_open,$(TEST_PROGRAMS)): $(addprefix $(OUT)/postgresql/common/store/postgresql/,session_setup.o connection.o servers.o timeline.o)
 $(filter %/test_postgresql_timeline,$(TEST_PROGRAMS)): $(OUT)/postgresql/common/store/postgresql/timeline.o
 $(filter %/test_postgresql_seq_places,$(TEST_PROGRAMS)): $(OUT)/postgresql/common/store/postgresql/seq_places.o
 

@@ -129,13 +129,21 @@ static bool open_one(struct connection *connection, const char *url, const struc
                            problem);
 }
 
+/* What the server's role or database has for other programs: a session at rest is not ended, a COMMIT's warning is not held back,
+   and a number of decimals comes as it is stored. */
+#define OF_EVERY_SESSION                                                                           \
+    "SET client_min_messages = warning; SET extra_float_digits = 1;"                               \
+    " SELECT set_config(name, '0', false)"                                                         \
+    " FROM (VALUES ('idle_session_timeout'), ('transaction_timeout')) AS of_later_servers (name)"  \
+    " WHERE current_setting(name, true) IS NOT NULL; "
+
 /* Appends to the problem. The session is set up, and its server's timeline is known: of one round trip. */
 static bool set_up(struct connection *connection, const char *url, const struct servers *servers,
                    const char *setup, char problem[STORE_ERROR_SIZE])
 {
     char sql[SETUP_SIZE], own_problem[STORE_ERROR_SIZE] = "";
     const char *reason = own_problem, *server = servers->hosts[connection->server];
-    snprintf(sql, sizeof(sql), "%s; " TIMELINE_QUERY, setup);
+    snprintf(sql, sizeof(sql), OF_EVERY_SESSION "%s; " TIMELINE_QUERY, setup);
     PGresult *result = connection_query(connection, sql, own_problem);
     if (result && PQntuples(result) == 1) {
         connection->timeline = timeline_parse(PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1));

@@ -1,4 +1,6 @@
 /* Opening a PostgreSQL database: what is refused, with a sentence that says what to do; and every statement. */
+#include "common/base/clock.h"
+#include "common/store/postgresql/connection.h"
 #include "common/store/postgresql/partitions.h"
 #include "common/store/postgresql/server_clock.h"
 #include "common/store/postgresql/session_setup.h"
@@ -210,8 +212,49 @@ static void what_is_asked_of_many_messages_has_an_index_of_its_own(void **state)
     }
 }
 
+/* An operator's settings for other programs. With one a session at rest would be ended, with another no COMMIT would warn that a standby
+   was not waited for. */
+static void a_session_takes_nothing_from_its_role_that_could_harm_it(void **state)
+{
+    static const char *const wanted[][2] = {
+        {"idle_session_timeout", "0"}, {"client_min_messages", "warning"},
+        {"extra_float_digits", "1"},   {"statement_timeout", "0"},
+        {"synchronous_commit", "on"},  {"standard_conforming_strings", "on"},
+        {"bytea_output", "hex"},       {"default_transaction_isolation", "read committed"},
+    };
+    need_postgresql();
+    struct store_fixture *fixture = *state;
+    char setup[SESSION_SETUP_SIZE], problem[STORE_ERROR_SIZE] = "", sql[128];
+    postgresql_number(
+        fixture->dsn,
+        "DO $$ DECLARE setting text; BEGIN FOREACH setting IN ARRAY ARRAY["
+        "'idle_session_timeout = 50', 'client_min_messages = error', 'extra_float_digits = -5',"
+        "'statement_timeout = 60000', 'synchronous_commit = off',"
+        "'standard_conforming_strings = off', 'bytea_output = escape',"
+        "'default_transaction_isolation = serializable']"
+        " LOOP EXECUTE format('ALTER DATABASE %I SET ', current_database()) || setting; END LOOP;"
+        " END $$; SELECT 1");
+    struct connection connection = {.timeout_ms = 20000};
+    session_setup_write(setup, connection.timeout_ms);
+    if (!connection_open(&connection, fixture->dsn, setup, clock_monotonic_ms() + 20000, problem))
+        fail_msg("%s", problem);
+    for (size_t i = 0; i < ARRAY_LENGTH(wanted); i++) {
+        snprintf(sql, sizeof(sql), "SHOW %s", wanted[i][0]);
+        PGresult *result = connection_query(&connection, sql, problem);
+        if (!result)
+            fail_msg("%s: %s", sql, problem);
+        if (strcmp(PQgetvalue(result, 0, 0), wanted[i][1]) != 0)
+            fail_msg("%s is %s", wanted[i][0], PQgetvalue(result, 0, 0));
+        PQclear(result);
+    }
+    connection_close(&connection);
+    postgresql_number(fixture->dsn, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I RESET ALL',"
+                                    " current_database()); END $$; SELECT 1");
+}
+
 UNIT_TESTS(OPEN_TEST(what_is_no_database_of_a_gateway_is_refused),
            OPEN_TEST(a_url_that_leads_nowhere_is_refused), OPEN_TEST(a_role_has_one_process),
            OPEN_TEST(the_process_that_has_the_role_is_named),
            OPEN_TEST(the_server_understands_every_statement_and_has_an_index_for_it),
-           OPEN_TEST(what_is_asked_of_many_messages_has_an_index_of_its_own))
+           OPEN_TEST(what_is_asked_of_many_messages_has_an_index_of_its_own),
+           OPEN_TEST(a_session_takes_nothing_from_its_role_that_could_harm_it))
