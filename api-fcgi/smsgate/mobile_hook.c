@@ -14,6 +14,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -155,27 +156,35 @@ static enum http_outcome receive(struct http_exchange *exchange, const char *hoo
 /* ---- What a phone says of itself ---- */
 
 /* Of payload.health.checks: {"battery:level": {"observedValue": 87}, ...} */
-static int64_t check_value(const struct json *payload, const char *name)
+static bool check_value(const struct json *payload, const char *name, double *value)
 {
     const struct json *health = payload ? json_member(payload, "health") : NULL;
     const struct json *checks = health ? json_member(health, "checks") : NULL;
     const struct json *check = checks ? json_member(checks, name) : NULL;
-    return check && json_is_object(check) ? mobile_json_integer(check, "observedValue", -1) : -1;
+    return mobile_json_number(check, "observedValue", value);
+}
+
+/* A value between 0 and 1 is a fraction of 1, as in a frame of a phone (frame_info.c): as a percentage, it would keep the phone
+   from messages. */
+static void take_battery(const struct json *payload, struct store_note_polled *note)
+{
+    enum { IS_CHARGING = 1 };
+    double level, charging;
+    if (!check_value(payload, "battery:level", &level) || level < 0 || level > 100 ||
+        level == 1) /* 1: full, or nearly empty */
+        return;
+    note->set = POLLED_BATTERY;
+    note->info.battery_level = level > 0 && level < 1 ? round(level * 10000) / 100 : trunc(level);
+    if (check_value(payload, "battery:charging", &charging) && charging >= 0 && charging < 256)
+        note->info.charging = ((int)charging & IS_CHARGING) != 0;
 }
 
 static enum http_outcome take_ping(struct http_exchange *exchange,
                                    const struct polled_device *device, const struct json *payload)
 {
-    enum { IS_CHARGING = 1 };
-    int64_t level = check_value(payload, "battery:level");
-    int64_t charging = check_value(payload, "battery:charging");
     struct store_note_polled *note = mobile_note_begin(exchange, device->device_id,
                                                        device->token_id);
-    if (level >= 0 && level <= 100) {
-        note->set = POLLED_BATTERY;
-        note->info.battery_level = (double)level;
-        note->info.charging = charging < 0 ? -1 : (charging & IS_CHARGING) != 0;
-    }
+    take_battery(payload, note);
     return http_park(exchange, smsgate_answer_stored);
 }
 

@@ -30,21 +30,25 @@ const char *mobile_json_text(const struct json *object, const char *name)
     return text ? text : "";
 }
 
+bool mobile_json_number(const struct json *object, const char *name, double *number)
+{
+    const struct json *value = object ? json_member(object, name) : NULL;
+    const char *text = value ? json_text(value) : NULL;
+    char *end;
+    if (!value || json_number(value, number))
+        return value;
+    if (!text)
+        return false;
+    *number = strtod(text, &end);
+    return end > text && !*end && isfinite(*number);
+}
+
 int64_t mobile_json_integer(const struct json *object, const char *name, int64_t missing)
 {
     enum { MOST = 1 << 30 };
-    const struct json *value = object ? json_member(object, name) : NULL;
     double number;
-    if (!value)
-        return missing;
-    if (!json_number(value, &number)) {
-        const char *text = json_text(value);
-        char *end;
-        number = text ? strtod(text, &end) : 0;
-        if (!text || end == text || *end)
-            return missing;
-    }
-    return isfinite(number) && fabs(number) <= MOST ? (int64_t)number : missing;
+    return mobile_json_number(object, name, &number) && fabs(number) <= MOST ? (int64_t)number
+                                                                             : missing;
 }
 
 static void put_sim(struct json_writer *json, const struct json *card, unsigned *slots)

@@ -11,6 +11,9 @@ struct json *mobile_json_parse(struct http_exchange *exchange);
 /* The text of a member of an object; "" where it is missing or no text. */
 const char *mobile_json_text(const struct json *object, const char *name);
 
+/* A number of a member, also one in quotes. False, and *number is undefined: there is none. */
+MUST_CHECK bool mobile_json_number(const struct json *object, const char *name, double *number);
+
 /* A whole number of a member, also one with decimals or in quotes; `missing` without one. */
 int64_t mobile_json_integer(const struct json *object, const char *name, int64_t missing);
 

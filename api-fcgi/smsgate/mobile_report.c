@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 /* "RESULT_ERROR_NO_SERVICE (...)" is no_service: Android's names, in the words of PROTOCOL.md. */
 static void read_result(const char *name, char code[MESSAGE_ERROR_CODE_SIZE])
@@ -67,7 +68,7 @@ static bool read_state(const char *state, struct store_report *report)
         {"Cancelled", MESSAGE_CANCELLED},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(states); i++) {
-        if (strcmp(states[i].state, state) == 0) {
+        if (strcasecmp(states[i].state, state) == 0) {
             report->status = states[i].status;
             report->confirms = states[i].status == MESSAGE_ACCEPTED;
             return true;

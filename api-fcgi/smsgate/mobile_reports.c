@@ -24,10 +24,16 @@ static const char *error_of(const struct json *element)
     return mobile_json_text(first, "error");
 }
 
+static bool has(const struct json *states, const char *state)
+{
+    const struct json *time = json_member(states, state);
+    return time && !json_is_null(time);
+}
+
 /* `states` has the times of all states that it was in. */
 static bool was_sent(const struct json *states)
 {
-    return json_member(states, "Sent") || json_member(states, "Delivered");
+    return has(states, "Sent") || has(states, "Delivered");
 }
 
 static int64_t time_of(const struct json *states, const char *state)

@@ -229,6 +229,21 @@ def test_a_try_that_failed_beside_one_that_was_sent_proves_nothing(make_app):
     assert app.status(message_id) == "failed"
 
 
+def test_a_report_counts_as_others_write_it(gateway, make_app):
+    """A state in other letters, and a time of a state that it was not in."""
+    app = make_app()
+    for state, status in (("SENT", "sent"), ("delivered", "delivered")):
+        message_id = app.send()
+        [listed] = app.messages()
+        app.report(element(listed["id"], state))
+        assert app.status(message_id) == status
+    message_id = app.send()
+    [listed] = app.messages()
+    app.report(element(listed["id"], "Failed", "Can't send message: no permission", states={"Sent": None, "Delivered": None}))
+    assert app.status(message_id) == "queued"
+    gateway.api.request("DELETE", f"/api/sms/{message_id}")
+
+
 def test_reports_come_in_any_order_and_twice(make_app):
     app = make_app()
     for order in itertools.permutations(["Processed", "Sent", "Delivered"]):
@@ -416,3 +431,8 @@ def test_pings_tell_of_the_battery(gateway, make_app):
     device = gateway.api.request("GET", f"/api/devices/{app.id}").json()
     assert (device["battery_level"], device["charging"]) == (42, True)
     assert [sim["slot"] for sim in device["sims"]] == [1, 2]
+    for level, shown in ((0.87, 87), ("41.0", 41), ("full", 41), (None, 41), ([], 41), (-1, 41), (1e300, 41), (101, 41), (1, 41), (0.5, 50), (1.0, 50), (99.9, 99)):
+        assert post(app, path, ping(level)).status_code == 204
+        assert gateway.api.request("GET", f"/api/devices/{app.id}").json()["battery_level"] == shown, level
+    for health in ([], "x", {"checks": []}, {"checks": {"battery:level": 7}}, {"checks": {"battery:level": None}}):
+        assert post(app, path, {"event": "system:ping", "payload": {"health": health}}).status_code == 204
