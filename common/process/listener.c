@@ -6,13 +6,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Without the brackets of an IPv6 address. */
+/* Without the brackets of an IPv6 address, and as RFC 5952 writes it: 0:0:0:0:0:0:0:0 is all addresses, as :: is. */
 static void plain_address(const char *address, char plain[LISTENER_ADDRESS_SIZE])
 {
+    struct in6_addr ip;
     size_t length = strlen(address);
     bool has_brackets = length >= 2 && *address == '[' && address[length - 1] == ']';
     snprintf(plain, LISTENER_ADDRESS_SIZE, "%.*s", (int)(has_brackets ? length - 2 : length),
              address + has_brackets);
+    if (inet_pton(AF_INET6, plain, &ip) == 1)
+        inet_ntop(AF_INET6, &ip, plain, LISTENER_ADDRESS_SIZE);
 }
 
 static bool is_any(const char *address, const char *const names[], size_t count)

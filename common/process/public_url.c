@@ -10,6 +10,7 @@
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -127,10 +128,32 @@ static void host_of(const char *url, char host[PUBLIC_URL_SIZE])
     snprintf(host, PUBLIC_URL_SIZE, "%.*s", (int)strcspn(start, bracket ? "]" : ":"), start);
 }
 
+static bool is_loopback_name(const char *host)
+{
+    static const char *const names[] = {"localhost", "localhost.localdomain", "ip6-localhost",
+                                        "ip6-loopback"};
+    static const char domain[] = ".localhost"; /* RFC 6761, 6.3 */
+    char name[PUBLIC_URL_SIZE];
+    snprintf(name, sizeof(name), "%s", host);
+    size_t length = strlen(name);
+    if (length > 0 && name[length - 1] == '.') /* of the root */
+        name[--length] = '\0';
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+        if (strcasecmp(name, names[i]) == 0)
+            return true;
+    }
+    return length >= sizeof(domain) &&
+           strcasecmp(name + length - (sizeof(domain) - 1), domain) == 0;
+}
+
 static bool is_loopback(const char *host)
 {
-    return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 ||
-           strcmp(host, "localhost") == 0;
+    static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
+    struct in6_addr ip;
+    if (inet_pton(AF_INET6, host, &ip) != 1)
+        return strncmp(host, "127.", 4) == 0 || is_loopback_name(host);
+    return IN6_IS_ADDR_LOOPBACK(&ip) ||
+           (memcmp(ip.s6_addr, mapped, sizeof(mapped)) == 0 && ip.s6_addr[12] == 127);
 }
 
 bool public_url_warning(const struct settings *settings, const char *url, char warning[ERRMSG_SIZE])

@@ -196,7 +196,8 @@ static void without_it_the_address_of_nginx_is_taken(void **state)
     }
 }
 
-static const char *const every_address[] = {"0.0.0.0", "::", "[::]", "*"};
+static const char *const every_address[] = {"0.0.0.0", "::",     "[::]",
+                                            "*",       "[0::0]", "0:0:0:0:0:0:0:0"};
 
 static void for_every_address_stands_the_first_that_is_up_and_no_loopback(void **state)
 {
