@@ -31,7 +31,15 @@ static bool is_space(int32_t point)
     return point == ' ' || (point >= '\t' && point <= '\r') || point == 0xa0;
 }
 
-/* The text before `end`, without spaces at its ends. */
+/* Keyboards and apps for scripts from right to left put marks around a word. */
+static bool is_invisible(int32_t point)
+{
+    return point == 0xad || point == 0x61c || (point >= 0x200b && point <= 0x200f) ||
+           (point >= 0x202a && point <= 0x202e) || (point >= 0x2060 && point <= 0x2069) ||
+           (point >= 0xfe00 && point <= 0xfe0f) || point == 0xfeff;
+}
+
+/* The text before `end`, without spaces and invisible characters at its ends. */
 struct span {
     const char *at, *end;
 };
@@ -60,7 +68,7 @@ static struct span trim(const char *at, const char *end)
         int32_t point = utf8_next(&at, end);
         if (point < 0)
             break;
-        if (is_space(point))
+        if (is_space(point) || is_invisible(point))
             continue;
         if (!begun)
             span.at = start;

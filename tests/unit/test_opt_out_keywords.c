@@ -17,10 +17,26 @@ static void a_whole_text_is_a_keyword_in_any_case(void **state)
         {"arrêt", "ARRÊT"},
         {"СТОП", "Стоп"},
         {"término", "TÉRMINO"},
+        {"\xe2\x80\x8f"
+         "stop \xe2\x80\x8e",
+         "STOP"}, /* direction marks */
+        {"\xef\xbb\xbfStop\xe2\x80\x8b\n", "STOP"},
     };
-    static const char *const others[] = {"",    " ",        "STOP!", "stop it", "s top",
-                                         "STO", "STOPALL",  "arret", "STOP,",   "don't stop",
-                                         "СТО", "STOP\x01", "\xff"};
+    static const char *const others[] = {"",
+                                         " ",
+                                         "STOP!",
+                                         "stop it",
+                                         "s top",
+                                         "STO",
+                                         "STOPALL",
+                                         "arret",
+                                         "STOP,",
+                                         "don't stop",
+                                         "СТО",
+                                         "STOP\x01",
+                                         "\xff",
+                                         "ST\xe2\x80\x8bOP",
+                                         "\xe2\x80\x8b"};
     char keyword[OPT_OUT_KEYWORD_SIZE];
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(found); i++) {
