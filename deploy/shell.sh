@@ -3,6 +3,7 @@
 # CDPATH, exported functions and options (bash(1), -p).
 set +o posix
 unset POSIXLY_CORRECT GREP_OPTIONS TAR_OPTIONS GIT_DIR GIT_INDEX_FILE GIT_WORK_TREE PYTHONPATH PYTHONHOME
+unset NGINX # to nginx, the sockets that it inherits
 export LC_ALL=C # the same number format, sort order and letter ranges everywhere
 
 # curl without a proxy and ~/.curlrc, for a gateway on this machine.
