@@ -67,9 +67,11 @@ static void what_is_essential_is_read_as_phones_write_it(void **state)
         {"\"\xc3\xa4\"", "\"1\"", "\"x\"", NULL, NULL, NULL, NULL},
         {"true", "\"1\"", "\"x\"", NULL, NULL, NULL, NULL},
         {"\"a\"", "\"\"", "\"x\"", "a", "", "x", NULL}, /* hidden */
-        {"\"a\"", "null", "\"x\"", "a", NULL, NULL, NULL},
+        {"\"a\"", "null", "\"x\"", "a", "", "x", NULL}, /* as Android gives it */
         {"\"a\"", "[\"1\"]", "\"x\"", "a", NULL, NULL, NULL},
-        {"\"a\"", "\"1\"", "null", "a", NULL, NULL, NULL},
+        {"\"a\"", "\"1\"", "null", "a", "1", "", NULL},
+        {"\"a\"", "\"1\"", "null,\"message\":\"x\"", "a", NULL, NULL, NULL},
+        {"\"a\"", "null,\"from\":null", "\"x\"", "a", "", "x", NULL},
         {"\"a\"", "\"1\"", "{}", "a", NULL, NULL, NULL},
         {"\"a\"", "\"1\"", "false", "a", NULL, NULL, NULL},
         {"\"a\"", "\"1\"", "\"x\",\"message\":\"y\"", "a", NULL, NULL, NULL},

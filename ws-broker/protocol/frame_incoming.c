@@ -15,10 +15,12 @@ static enum taken take_received_id(const struct json *value, struct frame_readin
     return TAKEN;
 }
 
-/* A long one is cut, as it is no reason to lose the SMS; "": the network did not say. */
+/* A long one is cut, as it is no reason to lose the SMS; "", or Android's null: the network did not say. */
 static enum taken take_sender(const struct json *value, struct frame_reading *reading)
 {
     char *sender = reading->frame->incoming.sender;
+    if (json_is_null(value))
+        return TAKEN;
     enum taken taken = frame_value_text(value, sender, INCOMING_ADDRESS_SIZE);
     if (taken == CUT)
         frame_warn(reading, "from", "from must be a text of at most %d bytes: it was cut",
@@ -32,14 +34,17 @@ static enum taken take_recipient(const struct json *value, struct frame_reading 
     return frame_value_text(value, recipient, INCOMING_ADDRESS_SIZE);
 }
 
-/* A number as text has at most 24 characters. Without memory the text stays NULL. */
+/* A number as text has at most 24 characters, and null is Android's text of an empty SMS. Without memory the text stays NULL. */
 static enum taken take_message(const struct json *value, struct frame_reading *reading)
 {
     const char *text = json_text(value);
     size_t size = MAX(text ? strlen(text) : 0, (size_t)24) + 1;
     char **taken = &reading->frame->incoming.text;
     *taken = malloc(size);
-    return *taken ? frame_value_text(value, *taken, size) : TAKEN;
+    if (!*taken)
+        return TAKEN;
+    **taken = '\0';
+    return json_is_null(value) ? TAKEN : frame_value_text(value, *taken, size);
 }
 
 /* As the device's clock says: it may be years off. */
@@ -58,8 +63,8 @@ bool frame_read_incoming(const struct json *object, struct frame_reading *readin
         {"received_id", ESSENTIAL, take_received_id,
          "a text of 1 to 64 visible ASCII characters that the device gives to no other SMS",
          ERROR_NONE},
-        {"from", ESSENTIAL, take_sender, "the number or the name of the sender", ERROR_NONE},
-        {"message", ESSENTIAL, take_message, "a text", ERROR_NONE},
+        {"from", STATED, take_sender, "the number or the name of the sender", ERROR_NONE},
+        {"message", STATED, take_message, "a text", ERROR_NONE},
         {"received_at", OPTIONAL, take_received_at,
          "a time of RFC 3339, or seconds or milliseconds since 1970", ERROR_NONE},
         SIM_MEMBER,

@@ -58,11 +58,21 @@ static void warn_of_member(const struct frame_member *member, enum taken taken,
                    outcomes[taken]);
 }
 
+static bool is_essential(const struct frame_member *member)
+{
+    return member->weight == ESSENTIAL || member->weight == STATED;
+}
+
+static bool is_there(const struct frame_member *member, const struct json *value)
+{
+    return frame_value_is_something(value) || member->weight == STATED;
+}
+
 /* Reads one value of a member; `before` is an earlier value of the same name, or NULL. */
 static bool read_value(const struct frame_member *member, const struct json *value,
                        const struct json *before, struct frame_reading *reading)
 {
-    bool essential = member->weight == ESSENTIAL;
+    bool essential = is_essential(member);
     if (before && essential)
         return json_same_scalar(before, value) ||
                refuse_member(member, ", and not two different values", reading);
@@ -80,13 +90,13 @@ static bool read_member(const struct json *object, const struct frame_member *me
 {
     const struct json *before = NULL;
     json_for_each (value, object) {
-        if (!frame_value_is_something(value) || strcmp(json_name(value), member->name) != 0)
+        if (!is_there(member, value) || strcmp(json_name(value), member->name) != 0)
             continue;
         if (!read_value(member, value, before, reading))
             return false;
         before = value;
     }
-    if (!before && member->weight == ESSENTIAL)
+    if (!before && is_essential(member))
         return refuse_member(member, "", reading);
     if (!before && member->weight == EXPECTED)
         frame_warn(reading, member->name, "%s must be %s: it is missing", member->name,

@@ -19,6 +19,7 @@ enum weight {
     OPTIONAL,  /* may be missing */
     EXPECTED,  /* the frame counts without it, with a warning */
     ESSENTIAL, /* the frame is refused without it */
+    STATED,    /* so is it without this one, whose null is a value */
 };
 
 struct frame_member {
@@ -37,7 +38,7 @@ enum taken frame_take_sim(const struct json *value, struct frame_reading *readin
         "sim", OPTIONAL, frame_take_sim, "a whole number from 1 to 4", ERROR_NONE                  \
     }
 
-/* Reads the members of an object by their table; null is the same as missing. When a member appears twice, the last one
+/* Reads the members of an object by their table; null is the same as missing, but where it is a value. When a member appears twice, the last one
    counts; two essential ones must be equal. False, with *reading->problem, when an essential member is missing or
    unreadable. */
 MUST_CHECK bool frame_read_members(const struct json *object, const struct frame_member *members,
