@@ -130,8 +130,8 @@ struct store_claim {
     int64_t claimed_at_ms; /* out: wall */
     bool paused;           /* out */
     bool cut; /* out: it ended early, because other stores wait; there may be more for its slots */
-    /* Out: lanes of which a device would be welcome in a slot of the next claim (common/model/lane.h). Room for
-       STORE_MAX_WANTED, the submitter's; or NULL. */
+    /* Out: lanes of which a device would be welcome in a slot of the next claim (common/model/lane.h), because none had a slot,
+       or because there were more messages than slots. Room for STORE_MAX_WANTED, the submitter's; or NULL. */
     char (*wanted)[LANE_SIZE];
     size_t wanted_count;
     char lanes_after[LANE_SIZE]; /* in and out: up to which lane that was looked for; "" at first */

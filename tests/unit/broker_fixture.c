@@ -105,21 +105,41 @@ static void answer_poll(struct world *world)
     world_answer_poll(world, ERROR_NONE);
 }
 
+static struct message *fill_slot(struct store_write *write, size_t slot)
+{
+    struct message *message = &write->claim.messages[slot];
+    message->id = message_id_new();
+    strcpy(message->phone_number, "+1234567890");
+    message->text = strdup("text");
+    message->segments = 1;
+    message->attempt = 1;
+    message->status = write->claim.slots[slot].assured ? MESSAGE_DISPATCHED : MESSAGE_ACCEPTED;
+    strcpy(message->device_id, write->claim.slots[slot].device_id);
+    return message;
+}
+
+void world_fill_slots_of(struct store_write *write, const char *device_id)
+{
+    for (size_t slot = 0; slot < write->claim.slot_count; slot++) {
+        if (strcmp(write->claim.slots[slot].device_id, device_id) != 0)
+            continue;
+        fill_slot(write, slot);
+        write->claim.message_count++;
+    }
+}
+
 void world_fill_claim(struct world *world, struct store_write *write)
 {
     size_t count = MIN(write->claim.slot_count, (size_t)world->queued);
     for (size_t i = 0; i < count; i++) {
-        struct message *message = &write->claim.messages[i];
-        message->id = message_id_new();
-        strcpy(message->phone_number, "+1234567890");
-        message->text = world->endless ? calloc(1, ENDLESS_SIZE) : strdup("text");
-        if (world->endless)
-            memset(message->text, 1, ENDLESS_SIZE - 1);
-        message->segments = world->endless ? 255 : 1;
+        struct message *message = fill_slot(write, i);
+        if (!world->endless)
+            continue;
+        free(message->text);
+        message->text = calloc(1, ENDLESS_SIZE);
+        memset(message->text, 1, ENDLESS_SIZE - 1);
+        message->segments = 255;
         world->endless = false;
-        message->attempt = 1;
-        message->status = write->claim.slots[i].assured ? MESSAGE_DISPATCHED : MESSAGE_ACCEPTED;
-        strcpy(message->device_id, write->claim.slots[i].device_id);
     }
     write->claim.message_count = count;
     world->queued -= (int)count;

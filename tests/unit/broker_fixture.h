@@ -48,6 +48,9 @@ void world_answer(struct world *world, struct store_write *write, enum error res
 /* Fills a claim, as the store does, with as many messages as are queued. */
 void world_fill_claim(struct world *world, struct store_write *write);
 
+/* Gives a claim a message for each slot of the device. */
+void world_fill_slots_of(struct store_write *write, const char *device_id);
+
 /* Completes all pending writes with success, until none is left, and a poll that finds nothing. */
 void world_answer_all(struct world *world);
 

@@ -719,6 +719,42 @@ static void a_message_is_left_for_its_last_device_only_once(void **state)
     world_free(world);
 }
 
+static size_t count_slots_of(const struct store_claim *claim, const char *device_id)
+{
+    size_t count = 0;
+    for (size_t slot = 0; slot < claim->slot_count; slot++)
+        count += strcmp(claim->slots[slot].device_id, device_id) == 0;
+    return count;
+}
+
+/* A claim has slots for a part of a device's window where many devices share them. */
+static void a_lane_that_filled_the_slots_of_its_device_is_claimed_again_at_once(void **state)
+{
+    enum { WINDOW = 4, PHONES = DISPATCH_FIRST_BATCH / WINDOW + 1 };
+    (void)state;
+    struct world *world = world_new(&default_options);
+    char name[24], lane[LANE_SIZE];
+    for (int i = 0; i < PHONES; i++) {
+        snprintf(name, sizeof(name), "phone-%d", i);
+        world_connect_phone(world, name, "{}");
+    }
+    world_answer_all(world);
+    broker_doorbell(world->broker, world->now_ms);
+    world_pump(world);
+    struct store_write *claim = world_take_pending(world, STORE_CLAIM);
+    assert_int_equal(claim->claim.slot_count, DISPATCH_FIRST_BATCH);
+    for (int i = 0; count_slots_of(&claim->claim, name) == WINDOW; i++)
+        snprintf(name, sizeof(name), "phone-%d", i);
+    world_fill_slots_of(claim, name);
+    lane_of_device(name, lane);
+    answer_wanting(world, claim, lane);
+    claim = world_take_pending(world, STORE_CLAIM);
+    assert_non_null(claim);
+    assert_int_equal(find_slot_of(&claim->claim, name), 0);
+    world_answer(world, claim, ERROR_NONE);
+    world_free(world);
+}
+
 /* The store does not know yet that the phone has the SIM: the next claim would find the same. */
 static void a_lane_that_its_claim_did_not_reach_is_not_claimed_again_at_once(void **state)
 {
@@ -737,6 +773,7 @@ static void a_lane_that_its_claim_did_not_reach_is_not_claimed_again_at_once(voi
 }
 
 UNIT_TESTS(cmocka_unit_test(a_lane_that_its_claim_did_not_reach_is_not_claimed_again_at_once),
+           cmocka_unit_test(a_lane_that_filled_the_slots_of_its_device_is_claimed_again_at_once),
            cmocka_unit_test(no_frame_goes_out_before_the_commit),
            cmocka_unit_test(what_a_claim_may_have_taken_is_returned_if_it_did),
            cmocka_unit_test(what_a_claim_has_surely_not_taken_is_not_returned),

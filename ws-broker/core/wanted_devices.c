@@ -27,22 +27,22 @@ struct session *wanted_devices_find(const struct broker *broker, const char *lan
     return best;
 }
 
-static bool has_slot(const struct store_claim *claim, const struct session *session)
+static bool has_empty_slot(const struct store_claim *claim, const struct session *session)
 {
     for (size_t i = 0; i < claim->slot_count; i++) {
-        if (strcmp(claim->slots[i].device_id, session->device_id) == 0)
+        if (!claim->messages[i].text && strcmp(claim->slots[i].device_id, session->device_id) == 0)
             return true;
     }
     return false;
 }
 
-/* Whether another claim would reach the lane. One that had a slot, and still the lane is wanted, takes it only here: the
+/* Whether another claim would reach the lane. A device with an empty slot, while the lane is wanted, takes it only here: the
    store does not know yet what the device has told. The next sweep tries again. */
 static bool is_reachable(const struct broker *broker, const struct store_claim *claim,
                          const char *lane)
 {
     const struct session *session = wanted_devices_find(broker, lane);
-    return session && !has_slot(claim, session);
+    return session && !has_empty_slot(claim, session);
 }
 
 void wanted_devices_note(struct broker *broker, const struct store_claim *claim)

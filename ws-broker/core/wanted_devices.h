@@ -1,5 +1,5 @@
 /*
- * Messages that only some devices may have: a claim without a slot for them says which devices it wants
+ * Messages that only some devices may have: a claim without a slot left for them says which devices it wants
  * (store_claim.wanted), and the next one has a slot for those.
  */
 #ifndef WS_BROKER_CORE_WANTED_DEVICES_H

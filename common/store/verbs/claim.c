@@ -209,7 +209,12 @@ static enum error claim_one(struct claim *claim, struct due_message *due)
     if (error != ERROR_NONE || deferred)
         return error;
     size_t slot = find_slot(claim, &due->row, preferred.device_id);
-    return slot < claim->request->slot_count ? fill_slot(claim, due, &preferred, slot) : ERROR_NONE;
+    if (slot < claim->request->slot_count)
+        return fill_slot(claim, due, &preferred, slot);
+    /* Slots of other devices may stay empty, which would say that no message is left. */
+    if (*due->row.place.lane)
+        (void)claim_want(claim->request, due->row.place.lane);
+    return ERROR_NONE;
 }
 
 /* ---- The order of the messages ---- */

@@ -34,15 +34,15 @@ struct claim {
     size_t candidate_count;
 };
 
-/* Finds the first messages of the lanes that the devices take; and lanes that none of them takes, for
-   request->wanted. */
+/* Finds the first messages of the lanes that the devices take, one more than they have slots; and lanes that none of
+   them takes, for request->wanted. */
 MUST_CHECK enum error claim_gather(struct claim *claim);
 
 /* For list_due and list_lane. While the clock is not trusted, what has expired stays queued: it must not hide what is
    behind it. */
 int64_t claim_expired_at_ms(const struct claim *claim);
 
-/* Adds a lane to request->wanted. False where there is no room. */
+/* Adds a lane to request->wanted, once. False where there is no room. */
 bool claim_want(struct store_claim *request, const char *lane);
 
 #endif

@@ -68,7 +68,13 @@ static int compare_entries(const void *left, const void *right)
 
 bool claim_want(struct store_claim *request, const char *lane)
 {
-    if (!request->wanted || request->wanted_count == STORE_MAX_WANTED)
+    if (!request->wanted)
+        return false;
+    for (size_t i = 0; i < request->wanted_count; i++) {
+        if (strcmp(request->wanted[i], lane) == 0)
+            return true;
+    }
+    if (request->wanted_count == STORE_MAX_WANTED)
         return false;
     strcpy(request->wanted[request->wanted_count++], lane);
     return true;
@@ -111,9 +117,10 @@ static enum error list_lanes(struct claim *claim, const struct lanes *lanes)
     enum error error = ERROR_NONE;
     for (size_t i = 0; i < lanes->count && error == ERROR_NONE; i++) {
         size_t count, room = CLAIM_MAX_CANDIDATES - claim->candidate_count;
+        size_t most = lanes->list[i].slots + 1; /* one that stays shows that there are more */
         error = claim->transaction->rows->messages->list_lane(
             claim->transaction->database, lanes->list[i].name, claim_expired_at_ms(claim),
-            MIN(lanes->list[i].slots, room), claim->candidates + claim->candidate_count, &count);
+            MIN(most, room), claim->candidates + claim->candidate_count, &count);
         claim->candidate_count += error == ERROR_NONE ? count : 0;
     }
     qsort(claim->candidates, claim->candidate_count, sizeof(*claim->candidates), compare_entries);

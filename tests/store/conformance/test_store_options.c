@@ -512,7 +512,7 @@ static void what_may_have_expired_hides_nothing_behind_it(void **state)
     assert_id(got, none);
     assert_int_equal(count_messages_in(fixture, MESSAGE_QUEUED), 6);
     assert_id(claimed_by(fixture, "phone-1"), none);
-    assert_int_equal(expire(fixture, true) + count_messages_in(fixture, MESSAGE_EXPIRED), 6 + 4);
+    assert_int_equal(expire(fixture, true) + count_messages_in(fixture, MESSAGE_EXPIRED), 6 + 3);
 }
 
 static enum store_verdict release(struct store_fixture *fixture, const struct message_id *id,
@@ -775,6 +775,32 @@ static void lanes_whose_devices_have_no_slot_are_wanted_a_part_at_a_time(void **
     assert_int_equal(found, DEVICES);
 }
 
+/* The device with the other slot cannot have them, so the claim is not full. */
+static void a_lane_with_more_than_its_devices_have_slots_is_wanted_once(void **state)
+{
+    struct store_fixture *fixture = *state;
+    char wanted[STORE_MAX_WANTED][LANE_SIZE];
+    struct store_holder slots[3] = {
+        {.device_id = "phone-1"}, {.device_id = "phone-1"}, {.device_id = "idle"}};
+    struct store_claim request = {.trusted_wall_ms = store_fixture_now_ms(), .wanted = wanted};
+    struct message_id ids[3];
+    for (int i = 0; i < 5; i++)
+        given(fixture, for_device("phone-1"));
+    claim(fixture, &request, slots, 3, ids);
+    assert_int_equal(request.message_count, 2);
+    assert_int_equal(request.wanted_count, 1);
+    assert_string_equal(wanted[0], "device:phone-1");
+
+    claim(fixture, &request, slots, 3, ids);
+    assert_int_equal(request.message_count, 2);
+    assert_int_equal(request.wanted_count, 1);
+
+    given(fixture, for_device("phone-1"));
+    claim(fixture, &request, slots, 3, ids);
+    assert_int_equal(request.message_count, 2); /* none is left */
+    assert_int_equal(request.wanted_count, 0);
+}
+
 /* A time to retry that lies far ahead was written by a wrong clock. */
 static void a_wrong_clock_delays_a_retry_by_no_more_than_a_right_one(void **state)
 {
@@ -1034,6 +1060,7 @@ UNIT_TESTS(OPTIONS_TEST(all_options_are_read_back),
            PREFERENCE_TEST(a_recipient_keeps_its_sim),
            PREFERENCE_TEST(a_target_outweighs_the_preference),
            OPTIONS_TEST(lanes_whose_devices_have_no_slot_are_wanted_a_part_at_a_time),
+           OPTIONS_TEST(a_lane_with_more_than_its_devices_have_slots_is_wanted_once),
            OPTIONS_TEST(a_wrong_clock_delays_a_retry_by_no_more_than_a_right_one),
            OPTIONS_TEST(a_retry_keeps_the_time_that_was_asked_for),
            OPTIONS_TEST(messages_are_listed_by_reference_batch_and_group),
