@@ -31,12 +31,12 @@ static bool is_space(int32_t point)
     return point == ' ' || (point >= '\t' && point <= '\r') || point == 0xa0;
 }
 
-/* Keyboards and apps for scripts from right to left put marks around a word. */
+/* Keyboards and apps for scripts from right to left put marks around a word, and U+FFFD is what became of the NUL of a C string. */
 static bool is_invisible(int32_t point)
 {
     return point == 0xad || point == 0x61c || (point >= 0x200b && point <= 0x200f) ||
            (point >= 0x202a && point <= 0x202e) || (point >= 0x2060 && point <= 0x2069) ||
-           (point >= 0xfe00 && point <= 0xfe0f) || point == 0xfeff;
+           (point >= 0xfe00 && point <= 0xfe0f) || point == 0xfeff || point == 0xfffd;
 }
 
 /* The text before `end`, without spaces and invisible characters at its ends. */

@@ -226,6 +226,16 @@ def test_evidence_counts_as_others_write_it(reporter, write, status):
     phone.close()
 
 
+def test_evidence_counts_with_the_ends_of_c_strings(reporter):
+    phone = Phone(reporter, "odd")
+    message_id = reporter.api.send()["message_id"]
+    phone.receive_sms()
+    phone.send({"type": "status_update\0", "message_id": message_id + "\0", "status": "sent\0\0", "sim": "2\0"})
+    assert phone.receive_error()["code"] == "member_ignored"
+    assert reporter.api.wait_status(message_id, "sent")["device_sim"] == 2
+    phone.close()
+
+
 def test_an_error_message_in_broken_json_does_not_lose_the_report(reporter):
     phone = Phone(reporter, "odd")
     message_id = reporter.api.send()["message_id"]

@@ -62,6 +62,9 @@ static void what_is_essential_is_read_as_phones_write_it(void **state)
         {"\"01234567890123456789012345678901234567890123456789012345678901234\"", "\"1\"", "\"x\"",
          NULL, NULL, NULL, NULL},
         {"\"\"", "\"1\"", "\"x\"", NULL, NULL, NULL, NULL},
+        {"\"a\\u0000\"", "\"1\"", "\"x\"", "a", "1", "x", ""}, /* of a C string */
+        {"\"\\u0000\"", "\"1\"", "\"x\"", NULL, NULL, NULL, NULL},
+        {"\"a\\u0000b\"", "\"1\"", "\"x\"", NULL, NULL, NULL, NULL},
         {"null", "\"1\"", "\"x\"", NULL, NULL, NULL, NULL},
         {"\"a b\"", "\"1\"", "\"x\"", NULL, NULL, NULL, NULL},
         {"\"\xc3\xa4\"", "\"1\"", "\"x\"", NULL, NULL, NULL, NULL},

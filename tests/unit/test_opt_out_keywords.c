@@ -19,7 +19,8 @@ static void a_whole_text_is_a_keyword_in_any_case(void **state)
         {"término", "TÉRMINO"},
         {"\xe2\x80\x8f"
          "stop \xe2\x80\x8e",
-         "STOP"}, /* direction marks */
+         "STOP"},                     /* direction marks */
+        {"Stop\xef\xbf\xbd", "STOP"}, /* the NUL of a C string */
         {"\xef\xbb\xbfStop\xe2\x80\x8b\n", "STOP"},
     };
     static const char *const others[] = {"",

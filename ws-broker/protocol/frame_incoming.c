@@ -6,10 +6,14 @@
 /* Names the SMS, so it is taken as it is or not at all. */
 static enum taken take_received_id(const struct json *value, struct frame_reading *reading)
 {
-    char *received_id = reading->frame->incoming.received_id;
-    if (frame_value_text(value, received_id, RECEIVED_ID_SIZE) != TAKEN ||
-        !received_id_valid(received_id))
+    enum { NUL_SIZE = 3 }; /* that was mended */
+    char received_id[RECEIVED_ID_SIZE + NUL_SIZE];
+    if (frame_value_text(value, received_id, sizeof(received_id)) != TAKEN)
         return IGNORED;
+    frame_value_cut_nul(received_id);
+    if (!received_id_valid(received_id))
+        return IGNORED;
+    strcpy(reading->frame->incoming.received_id, received_id);
     strcpy(reading->problem->received_id, received_id);
     strcpy(reading->frame->warning.received_id, received_id);
     return TAKEN;

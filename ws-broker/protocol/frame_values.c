@@ -42,10 +42,23 @@ static const char *skip_spaces(const char *text)
     return text + strspn(text, " \t\r\n");
 }
 
-/* Whether only spaces follow. */
+/* What became of the NUL at the end of a C string (json_parse_mended). */
+static const char mended_nul[] = "\xef\xbf\xbd";
+
+/* Whether only spaces follow, or the end of a C string. */
 static bool ends(const char *text)
 {
-    return *skip_spaces(text) == '\0';
+    text = skip_spaces(text);
+    while (strncmp(text, mended_nul, sizeof(mended_nul) - 1) == 0)
+        text += sizeof(mended_nul) - 1;
+    return *text == '\0';
+}
+
+void frame_value_cut_nul(char *text)
+{
+    size_t length = strlen(text), nul = sizeof(mended_nul) - 1;
+    while (length >= nul && strcmp(text + length - nul, mended_nul) == 0)
+        text[length -= nul] = '\0';
 }
 
 bool frame_value_number(const struct json *value, const char *unit, double *number)
@@ -114,7 +127,7 @@ bool frame_value_word(const struct json *value, char word[FRAME_WORD_SIZE])
     if (!text)
         return false;
     text = skip_spaces(text);
-    size_t length = strcspn(text, " \t\r\n");
+    size_t length = strcspn(text, " \t\r\n\xef");
     if (length >= FRAME_WORD_SIZE || !ends(text + length))
         return false;
     for (size_t i = 0; i < length; i++)

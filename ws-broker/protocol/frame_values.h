@@ -13,6 +13,9 @@ bool frame_value_is_something(const struct json *value); /* there, and not null 
 /* A text, or a number as text; CUT when it is longer than size - 1 bytes. */
 enum taken frame_value_text(const struct json *value, char *text, size_t size);
 
+/* Cuts what became of the NUL at the end of a C string. */
+void frame_value_cut_nul(char *text);
+
 /* A number, or a text with a number, spaces and `unit` in any case; NULL: no unit. */
 MUST_CHECK bool frame_value_number(const struct json *value, const char *unit, double *number);
 
