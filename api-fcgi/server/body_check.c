@@ -11,7 +11,8 @@
 
 static bool refuse_coding(struct http_exchange *exchange, const char *coding)
 {
-    static const char compressions[] = " gzip x-gzip deflate compress x-compress br zstd zip ";
+    static const char compressions[] = " gzip x-gzip deflate compress x-compress br zstd zip"
+                                       " bzip2 x-bzip2 xz x-xz lz4 ";
     char word[80];
     snprintf(word, sizeof(word), " %s ", coding);
     http_add_header(exchange, "Accept-Encoding", "identity");
@@ -165,14 +166,33 @@ static const char *compression(const struct buffer *body)
         size_t length;
         const char *name;
     } signatures[] = {
-        {"\x1f\x8b", 2, "gzip"},    {"\x78\x01", 2, "deflate"},      {"\x78\x9c", 2, "deflate"},
-        {"\x78\xda", 2, "deflate"}, {"\x28\xb5\x2f\xfd", 4, "zstd"}, {"PK\x03\x04", 4, "zip"},
+        {"\x1f\x8b", 2, "gzip"},
+        {"\x78\x01", 2, "deflate"},
+        {"\x78\x9c", 2, "deflate"},
+        {"\x78\xda", 2, "deflate"},
+        {"\x28\xb5\x2f\xfd", 4, "zstd"},
+        {"PK\x03\x04", 4, "zip"},
+        {"BZh", 3, "bzip2"},
+        {"\xfd"
+         "7zXZ",
+         5, "xz"},
+        {"\x04\x22\x4d\x18", 4, "lz4"},
+        {"\x1f\x9d", 2, "compress"},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(signatures); i++) {
         if (starts_with(body, signatures[i].bytes, signatures[i].length))
             return signatures[i].name;
     }
     return NULL;
+}
+
+/* Zeros alternate with other bytes at the start of the body. A single one at the start is the length that Java's writeUTF puts there. */
+static bool has_every_second_zero(const struct buffer *body)
+{
+    const char *data = body->data;
+    bool first = body->length >= 2 && (data[0] == '\0') != (data[1] == '\0');
+    return first && (body->length < 4 || ((data[2] == '\0') == (data[0] == '\0') &&
+                                          (data[3] == '\0') == (data[1] == '\0')));
 }
 
 /* JSON begins with an ASCII character, so the zeros next to it show the encoding (RFC 4627, 3). */
@@ -184,7 +204,7 @@ static const char *other_unicode(const struct buffer *body)
     if (body->length >= 4 && body->data[0] != '\0' && memcmp(body->data + 1, "\0\0\0", 3) == 0)
         return "UTF-32";
     if (starts_with(body, "\xff\xfe", 2) || starts_with(body, "\xfe\xff", 2) ||
-        (body->length >= 2 && (body->data[0] == '\0') != (body->data[1] == '\0')))
+        has_every_second_zero(body))
         return "UTF-16";
     return NULL;
 }

@@ -101,6 +101,32 @@ static void take_members(struct http_exchange *exchange, const struct json *obje
     json_body_refuse_others(exchange, object, place, fields, count);
 }
 
+/* What the whole body was encoded as before it was sent, or its bytes; NULL: nothing else. */
+static const char *other_encoding(const struct buffer *text, size_t offset)
+{
+    static const struct {
+        const char *start, *name;
+    } starts[] = {
+        {"%7B", "percent-encoded, as a part of a URL"},
+        {"%7b", "percent-encoded, as a part of a URL"},
+        {"{&quot;", "escaped as HTML"},
+        {"{&#34;", "escaped as HTML"},
+        {"{+ACI-", "in UTF-7"},
+        {"ey", "in Base64"}, /* of a {, and of one before a line feed */
+        {"ewo", "in Base64"},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(starts); i++) {
+        if (strncmp(text->data, starts[i].start, strlen(starts[i].start)) == 0)
+            return starts[i].name;
+    }
+    const unsigned char *bytes = (const unsigned char *)text->data + offset;
+    if (offset + 1 < text->length && bytes[0] == 0xed && bytes[1] >= 0xa0)
+        return "in CESU-8, with halves of surrogate pairs";
+    if (offset + 1 < text->length && bytes[0] == 0xc0 && bytes[1] == 0x80)
+        return "in Java's modified UTF-8";
+    return NULL;
+}
+
 /* Names the character at the error, as in: a comma or } is expected here, but found the letter "m". */
 static void refuse_json(struct http_exchange *exchange, const struct json_problem *problem)
 {
@@ -114,7 +140,13 @@ static void refuse_json(struct http_exchange *exchange, const struct json_proble
     } else if (names) {
         strcpy(found, ", but the body ends");
     }
-    if (strncmp(text->data, "{\\", 2) == 0 || *text->data == '\'')
+    const char *encoding = other_encoding(text, problem->offset);
+    if (encoding)
+        http_problem(exchange, ERROR_MALFORMED_JSON,
+                     "The body is not valid JSON: it is %s; send JSON in UTF-8 as it is (at byte"
+                     " %zu).",
+                     encoding, problem->offset);
+    else if (strncmp(text->data, "{\\", 2) == 0 || *text->data == '\'')
         http_problem(exchange, ERROR_MALFORMED_JSON,
                      "The body is not valid JSON: %s%s (at byte %zu). The shell seems to have "
                      "passed on quotes"

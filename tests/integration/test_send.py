@@ -1,13 +1,17 @@
 """POST /api/send-sms and GET /api/sms/{message_id}: what is accepted, what is refused, and with which answer."""
 
+import base64
+import bz2
 import gzip
 import json
+import lzma
 import re
 import subprocess
 import threading
 import uuid
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import quote
 
 import pytest
 
@@ -210,6 +214,14 @@ TOLD = [
     ("UTF-32LE", sms().decode().encode("utf-32le"), "is encoded in UTF-32"),
     ("UTF-32BE", sms().decode().encode("utf-32be"), "is encoded in UTF-32"),
     ("Latin-1", with_text("f\u00fcr".encode("latin-1")), "is it in Latin-1"),
+    ("a part of a URL", quote(sms()).encode(), "it is percent-encoded"),
+    ("HTML", sms().replace(b'"', b"&quot;"), "it is escaped as HTML"),
+    ("UTF-7", sms().replace(b'"', b"+ACI-"), "it is in UTF-7"),
+    ("Base64", base64.b64encode(sms()), "it is in Base64"),
+    ("Base64 of a text of several lines", base64.b64encode(b"{\n" + sms()[1:]), "it is in Base64"),
+    ("CESU-8", with_text(b"\xed\xa0\xbd\xed\xb8\x80"), "it is in CESU-8"),
+    ("Java's UTF-8", with_text(b"a\xc0\x80b"), "it is in Java's modified UTF-8"),
+    ("Java's writeUTF", b"\x00\x33" + sms(), "found U+0000"),
     ("single quotes", b"{'phone_number': '+1'}", "JSON uses double quotes"),
     ("the shell's quotes", b"'{\"phone_number\": \"+1\"}'", "The shell seems to have passed on"),
     ("half a body of cmd.exe", b"'{phone_number:", "The shell seems to have passed on"),
@@ -291,7 +303,8 @@ def test_a_compressed_body_is_refused(gateway):
         answer = ask(gateway, "POST", "/api/send-sms", JSON, f"Content-Encoding: {coding}", body=sms())
         assert (answer.status, answer.code) == (415, "unsupported_media_type")
         assert f"Content-Encoding {coding.lower().split(';')[0]} is not" in answer.json()["detail"]
-    for body in (gzip.compress(sms()), zlib.compress(sms()), b"\x28\xb5\x2f\xfd" + sms()):
+    for body in (gzip.compress(sms()), zlib.compress(sms()), b"\x28\xb5\x2f\xfd" + sms(), bz2.compress(sms()), lzma.compress(sms()),
+                 b"\x04\x22\x4d\x18" + sms()):
         answer = ask(gateway, "POST", "/api/send-sms", JSON, body=body)  # and no header says so
         assert (answer.status, answer.code) == (415, "unsupported_media_type")
     answer = ask(gateway, "POST", "/api/send-sms", JSON, "Content-Encoding: identity",
