@@ -2,6 +2,7 @@
 #include "common/base/clock.h"
 #include "common/base/terminal.h"
 #include "common/store/sqlite/database_path.h"
+#include "common/store/sqlite/process_lock.h"
 #include "deploy/cli/command.h"
 #include "deploy/cli/content.h"
 
@@ -54,6 +55,16 @@ static void free_backups(struct dirent **backups, int count)
 
 /* ---- create ---- */
 
+/* Someone may have a gateway on one of the backups. */
+static bool is_in_use(const struct command *command, const char *path)
+{
+    char holder[PROCESS_LOCK_HOLDER_SIZE];
+    struct stat status, own;
+    bool is_own = stat(path, &status) == 0 && stat(command->settings.database_path, &own) == 0 &&
+                  status.st_dev == own.st_dev && status.st_ino == own.st_ino;
+    return is_own || process_lock_find_holder(path, holder);
+}
+
 /* Removes all but the newest backups and reports each. False if one cannot be removed. */
 static bool remove_old(const struct command *command, const char *folder, int64_t kept)
 {
@@ -63,6 +74,8 @@ static bool remove_old(const struct command *command, const char *folder, int64_
     bool good = count >= 0;
     for (int i = 0; kept > 0 && i < count - kept; i++) {
         snprintf(path, sizeof(path), "%s/%s", folder, backups[i]->d_name);
+        if (is_in_use(command, path))
+            continue;
         good &= unlink(path) == 0;
         if (command->json)
             json_put_text(command->json, NULL, path);

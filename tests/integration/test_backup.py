@@ -218,6 +218,21 @@ def test_the_newest_backups_are_kept(make_gateway):
     assert (folder / "notes.db").exists()
 
 
+def test_no_database_of_a_gateway_is_removed_as_an_old_backup(make_gateway, tmp_path):
+    """One that runs on a backup, to look at it; and the one whose backup is made."""
+    def name(day):
+        return str(tmp_path / f"sms-gateway-202601{day:02}T030000.000Z.db")
+
+    own, other = (make_gateway(DATABASE_PATH=name(day)).start() for day in (1, 2))
+    with open(name(3), "w", encoding="ascii") as file:
+        file.write("old")
+    made = run(own, "backup", "create", "--to", str(tmp_path), "--keep", "1")
+    assert made["removed"] == [name(3)]
+    stop_programs(own)
+    assert run(own, "backup", "create", "--to", str(tmp_path), "--keep", "1")["removed"] == [made["path"]]
+    assert os.path.exists(name(1)) and other.api.send()["status"] == "queued"
+
+
 @pytest.mark.parametrize("make, told", [
     (lambda path: path.write_bytes(b""), "no database"),
     (lambda path: path.write_bytes(b"no database" * 1000), "not a database"),
