@@ -32,6 +32,9 @@ while [[ ${1-} == --* ]]; do
     shift 2
 done
 : "${ca_key:=$folder/ca.key}" "${key:=$folder/server.key}"
+for name in folder ca_key key settings_file; do # a path is no option of a command
+    [[ ${!name} != -* ]] || printf -v "$name" ./%s "${!name}"
+done
 ca_days=7305
 server_days=397
 

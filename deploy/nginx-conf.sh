@@ -42,7 +42,7 @@ fi
 # Replaces only links and the gateway's own files: the folder may contain files of the user, perhaps a key.
 refuse_others_files() {
     local name
-    if [ -s "$NGINX_DIR/nginx.conf" ] && ! grep -q "^# The whole of nginx's configuration" "$NGINX_DIR/nginx.conf"; then
+    if [ -s "$NGINX_DIR/nginx.conf" ] && ! grep -q -e "^# The whole of nginx's configuration" -- "$NGINX_DIR/nginx.conf"; then
         refuse "$NGINX_DIR/nginx.conf belongs to another nginx: give the gateway its own folder by RUNTIME_DIR"
     fi
     for name in "$NGINX_DIR"/nginx-{body,fastcgi,proxy,scgi,uwsgi}; do # nginx could not buffer long answers

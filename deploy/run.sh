@@ -125,7 +125,7 @@ write_settings() {
 }
 
 is_held() {
-    [ -e "$1/lock" ] && ! flock -s -n "$1/lock" true
+    [ -e "$1/lock" ] && ! flock -s -n -- "$1/lock" true
 }
 
 # A tool without this RUNTIME_DIR looks in the one of .env: leaves a link there, unless another gateway runs there.
@@ -144,7 +144,7 @@ lead_here() {
     fi
 }
 
-install -m 600 /dev/null "$RUNTIME_DIR/settings.env.new"
+install -m 600 -- /dev/null "$RUNTIME_DIR/settings.env.new"
 write_settings >"$RUNTIME_DIR/settings.env.new"
 [ "$runtime_dir_given" = no ] || lead_here
 
@@ -317,7 +317,7 @@ all_run() {
 # No $(...) from here on: a trap that runs while bash parses one breaks its parser.
 trap 'finish 0' TERM # stoppable.sh sends SIGTERM for every signal
 trap 'finish $?' EXIT
-mv "$RUNTIME_DIR/settings.env.new" "$RUNTIME_DIR/settings.env"
+mv -- "$RUNTIME_DIR/settings.env.new" "$RUNTIME_DIR/settings.env"
 start api-fcgi "$programs/api-fcgi"
 start ws-broker "$programs/ws-broker"
 start webhook-sender "$programs/webhook-sender"

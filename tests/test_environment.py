@@ -52,7 +52,7 @@ def running(script, folder, environment, **options):
 # ---- Folders ----
 
 ODD_NAME = "a b&c|d;e$HOME\"f'g\\h#i{j}%s`k`\nl~="
-ODD_FOLDER = "x y&z|;#{}%s=:"  # what a path of the settings may have
+ODD_FOLDER = "-x y&z|;#{}%s=:"  # what a path of the settings may have
 
 
 def test_a_gateway_serves_in_folders_of_any_name(tmp_path):
