@@ -117,6 +117,7 @@ def test_the_table_of_typography_in_the_api_page_is_that_of_the_code():
         texts = re.sub(r"U\+(\w+) to U\+(\w+)", lambda match: " ".join(
             f"U+{point:04X}" for point in range(int(match[1], 16), int(match[2], 16) + 1)), texts)
         found = [chr(int(word[2:], 16)) if word.startswith("U+") else word for word in re.findall(r"U\+\w+|[^\x00-\x7f]", texts)]
+        assert not page.keys() & set(found), "in two rows"
         page |= dict.fromkeys(found, re.findall("`(.*?)`", by))
     wide = {chr(point) for point in range(0xff01, 0xff5f)}
     marked = {text for text in code if len(text) > 1}
