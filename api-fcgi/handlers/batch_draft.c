@@ -170,7 +170,11 @@ static bool read_json(struct batch_reading *reading)
     struct http_exchange *exchange = reading->exchange;
     struct json *body = query_take(exchange, NULL, 0, NULL, NULL) ? json_body_parse(exchange)
                                                                   : NULL;
-    if (body)
+    if (body && json_is_array(body))
+        http_add_field_error(
+            exchange, "", ERROR_WRONG_TYPE,
+            "the body must be an object, not an array; it is the value of \"messages\"");
+    else if (body)
         json_body_take_object(exchange, body, "", fields, ARRAY_LENGTH(fields), reading);
     json_free(body);
     return body;

@@ -111,8 +111,15 @@ static void take_phone_number(struct http_exchange *exchange, const char *pointe
                               const struct json *value, void *target)
 {
     struct message *message = ((struct draft *)target)->message;
-    const char *text = json_body_text(exchange, pointer, value);
+    bool is_alone = strcmp(pointer, "/phone_number") == 0;
     char reason[ACCEPTANCE_RULES_REASON_SIZE];
+    if (json_is_array(value)) {
+        http_add_field_error(
+            exchange, pointer, ERROR_WRONG_TYPE, "must be a string, not an array; %s",
+            is_alone ? "send several numbers as phone_numbers" : "each number has its own message");
+        return;
+    }
+    const char *text = json_body_text(exchange, pointer, value);
     if (text)
         refuse_if(exchange, pointer,
                   acceptance_rules_check_number(&exchange->api->acceptance_rules, text,
@@ -477,6 +484,13 @@ enum error message_drafts_read(struct message_drafts *drafts, const struct json 
                                const char *place, struct message *message)
 {
     struct draft draft = {.drafts = drafts, .object = object, .message = message};
+    if (*place == '\0' && json_is_array(object)) {
+        http_add_field_error(
+            drafts->exchange, "", ERROR_WRONG_TYPE,
+            "the body must be an object, not an array; POST /api/batches takes many"
+            " messages");
+        return ERROR_NONE;
+    }
     if (!json_body_is_object(drafts->exchange, object, place))
         return ERROR_NONE;
     take_members(&draft, place, NULL);

@@ -152,6 +152,12 @@ static void refuse_json(struct http_exchange *exchange, const struct json_proble
                      "passed on quotes"
                      " or backslashes; on Windows write -d \"{\\\"phone_number\\\": ...}\".",
                      problem->reason, found, problem->offset);
+    else if (strncmp(text->data, "[object ", strlen("[object ")) == 0)
+        http_problem(
+            exchange, ERROR_MALFORMED_JSON,
+            "The body is not valid JSON: it is what JavaScript makes of an object that is sent"
+            " as a text; send JSON.stringify(object) (at byte %zu).",
+            problem->offset);
     else if (text->data[strcspn(text->data, "={[\"<")] == '=')
         http_problem(
             exchange, ERROR_MALFORMED_JSON,

@@ -175,7 +175,7 @@ static bool refuse_character(const char *text, const char *p, char reason[PHONE_
     if (point == ',' || point == ';' || point == '|' || point == '&' || point == '\n')
         return refuse(reason,
                       "has %s at character %d; write only one number: a second number needs its "
-                      "own request, and extensions are not supported",
+                      "own message, and extensions are not supported",
                       name, place);
     if (strchr("xXeE#pPwW*~", point) && point > 0)
         return refuse(reason,

@@ -60,6 +60,13 @@ def batch_of(gateway, batch_id):
     return answer.json()
 
 
+def test_an_array_in_place_of_the_object_is_told_where_it_belongs(served):
+    [error] = create(served, messages(2)).json()["errors"]
+    assert (error["pointer"], error["code"]) == ("", "wrong_type") and 'it is the value of "messages"' in error["detail"]
+    [error] = create(served, {"messages": [{"phone_number": ["+1234567890", "+1234567891"], "message": "x"}]}).json()["errors"]
+    assert error["pointer"] == "/messages/0/phone_number" and "each number has its own message" in error["detail"]
+
+
 def test_a_batch_is_created_counted_listed_and_cancelled(served):
     answer = create(served, {"messages": messages(450)})
     assert answer.status_code == 202, answer.text

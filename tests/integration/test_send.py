@@ -221,7 +221,7 @@ TOLD = [
     ("Base64 of a text of several lines", base64.b64encode(b"{\n" + sms()[1:]), "it is in Base64"),
     ("CESU-8", with_text(b"\xed\xa0\xbd\xed\xb8\x80"), "it is in CESU-8"),
     ("Java's UTF-8", with_text(b"a\xc0\x80b"), "it is in Java's modified UTF-8"),
-    ("Java's writeUTF", b"\x00\x33" + sms(), "found U+0000"),
+    ("Java's writeUTF", b"\x00\x33" + sms(), "found a NUL character"),
     ("single quotes", b"{'phone_number': '+1'}", "JSON uses double quotes"),
     ("the shell's quotes", b"'{\"phone_number\": \"+1\"}'", "The shell seems to have passed on"),
     ("half a body of cmd.exe", b"'{phone_number:", "The shell seems to have passed on"),
@@ -240,6 +240,7 @@ TOLD = [
     ("True", b'{"a": True}', "true must be in lower case"),
     ("two documents", sms() + b"\n" + sms(), "another document follows"),
     ("a form", b"phone_number=%2B1&message=x", "looks like form data"),
+    ("an object of JavaScript", b"[object Object]", "JSON.stringify"),
     ("XML", b"<sms/>", "looks like XML"),
     ("a file's name", b"@body.json", "-d @FILE"),
     ("a line feed in a text", with_text(b"a\nb"), "like \\n for a line feed"),
@@ -257,10 +258,10 @@ def test_invalid_json_is_explained(gateway, body, words):
 @pytest.mark.parametrize("body, pointer, words", table([
     ("a number", sms(phone_number=4915112345678), "/phone_number", "not a number; put it in double quotes"),
     ("null", sms(message=None), "/message", "must be a string, not null"),
-    ("several numbers", sms(phone_number=["+1", "+2"]), "/phone_number", "one request per value"),
+    ("several numbers", sms(phone_number=["+1", "+2"]), "/phone_number", "send several numbers as phone_numbers"),
     ("an object", sms(message={"text": "x"}), "/message", "not an object"),
     ("encoded twice", json.dumps(sms().decode()).encode(), "", "it was encoded twice"),
-    ("several messages", b"[" + sms() + b"]", "", "not an array; send one request per value"),
+    ("several messages", b"[" + sms() + b"]", "", "not an array; POST /api/batches takes many messages"),
 ]))
 def test_a_wrong_type_is_named(gateway, body, pointer, words):
     [error] = post(gateway, body).json()["errors"]
@@ -494,7 +495,7 @@ OTHER_NUMBERS = [
     ("+49\u066115112345678", "an Arabic-Indic digit (U+0661)"),
     ("\u202a+4915112345678", "an invisible direction mark (U+202A)"),
     ("+4915112345678/+4916012345678", "a second +"),
-    ("+4915112345678,+4916012345678", "a second number needs its own request"),
+    ("+4915112345678,+4916012345678", "a second number needs its own message"),
     ("+1-800-FLOWERS", 'the letter "F" at character 8'),
 ]
 
