@@ -9,6 +9,7 @@ import pytest
 
 from harness.gateway import ROOT, programs_folder
 from harness.lan_certificate import LanCertificate
+from harness.ports import free_port
 from harness.waiting import LIMIT_SECONDS
 
 SCRIPTS = ("install", "upgrade", "rollback", "uninstall", "self-test")
@@ -86,15 +87,22 @@ def as_if_systemd_ran():
             ' && exec "$@"', "sh"]
 
 
+def free_ports():
+    """Options for two ports that no other program has, as even a dry run looks; and the ports, HTTPS first."""
+    https_port, http_port = free_port(), free_port()
+    return ["--https-port", str(https_port), "--http-port", str(http_port)], https_port, http_port
+
+
 def test_a_dry_run_of_the_installation_names_each_step(tmp_path):
     if os.path.exists("/etc/sms-gateway") or os.path.exists("/usr/lib/sms-gateway"):
         pytest.skip("a gateway is installed here")
-    result = run("install", "--dry-run", "--https-port", "44443", "--http-port", "44480", before=as_if_systemd_ran(),
+    options, https_port, http_port = free_ports()
+    result = run("install", "--dry-run", *options, before=as_if_systemd_ran(),
                  PUBLIC_URL="https://sms.example.org", ALLOWED_PREFIXES="+49 +43")
     assert result.returncode == 0, result.stdout
     assert [line for line in result.stdout.splitlines() if line.startswith("    ")] == [
-        "    PUBLIC_URL=https://sms.example.org", "    LISTEN_ADDRESS=0.0.0.0", "    HTTPS_PORT=44443",
-        "    HTTP_PORT=44480", "    ALLOWED_PREFIXES=+49 +43", "    API_KEYS=required",
+        "    PUBLIC_URL=https://sms.example.org", "    LISTEN_ADDRESS=0.0.0.0", f"    HTTPS_PORT={https_port}",
+        f"    HTTP_PORT={http_port}", "    ALLOWED_PREFIXES=+49 +43", "    API_KEYS=required",
         "    DEVICE_TOKENS=required"]
     steps = [line for line in result.stdout.splitlines() if line.startswith("would: ")]
     assert len(steps) == 8 and "build the package" in steps[0] and "first API key" in steps[-1], steps
@@ -114,7 +122,7 @@ def make_package(folder, name="sms-gateway", version="0.1.0"):
 
 def test_a_database_url_of_postgresql_needs_its_package_next_to_the_other(tmp_path):
     package = make_package(tmp_path)
-    arguments = ["install", "--dry-run", "--package", package, "--https-port", "44443", "--http-port", "44480", "--node-name", "alpha"]
+    arguments = ["install", "--dry-run", "--package", package, *free_ports()[0], "--node-name", "alpha"]
     url = "postgresql://gateway@db/sms?passfile=/etc/sms-gateway/pgpass"
     result = run(*arguments, "--database-url", url, before=as_if_systemd_ran())
     assert result.returncode == 1 and "sms-gateway-postgresql_0.1.0_all.deb is missing" in result.stdout, result.stdout
@@ -127,7 +135,7 @@ def test_a_database_url_of_postgresql_needs_its_package_next_to_the_other(tmp_pa
 
 def test_a_file_that_is_no_package_is_refused(tmp_path):
     (tmp_path / "other.deb").write_text("no package")
-    result = run("install", "--dry-run", "--package", tmp_path / "other.deb", "--https-port", "44443",
+    result = run("install", "--dry-run", "--package", tmp_path / "other.deb", *free_ports()[0],
                  before=as_if_systemd_ran())
     assert result.returncode == 1 and "is not a package of the gateway" in result.stdout
 
