@@ -207,6 +207,34 @@ def test_a_database_that_is_not_the_gateways_is_refused(server, tmp_path, sql, o
     assert query(server.dsn_of(name), "SELECT count(*) FROM pg_class WHERE relname = 'schema_version'") == [(0,)]
 
 
+def migrate(url, folder):
+    return subprocess.run([programs_folder("release") / "sms-gateway", "database", "migrate"], cwd=folder, capture_output=True, text=True,
+                          env={"PATH": "/usr/bin", "DATABASE_URL": url}, timeout=LIMIT_SECONDS, check=False)
+
+
+def test_a_schema_of_the_roles_name_has_no_second_set_of_tables(server, tmp_path):
+    url = url_of(server)
+    database = server.dsn_of(url.split("/")[3].split("?")[0])
+    assert migrate(url, tmp_path).returncode == 0
+    query(database, "CREATE SCHEMA AUTHORIZATION gateway")  # which is before public in the search_path
+    said = refusal(url, folder=tmp_path)
+    assert "its tables are in the schema public, and the search_path leads to gateway first" in said
+    assert query(database, "SELECT count(*) FROM pg_class WHERE relname = 'schema_version'") == [(1,)]
+    wanted = "ALTER ROLE gateway SET search_path = public"
+    assert wanted in said
+    query(database, wanted.replace("SET", f"IN DATABASE {url.split('/')[3].split('?')[0]} SET"))
+    result = migrate(url, tmp_path)
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("setting, words", [("default_tablespace = pg_default", None), ("search_path = nope", "ALTER ROLE gateway SET search_path = public")])
+def test_settings_of_the_database_do_not_keep_tables_from_being_made(server, tmp_path, setting, words):
+    url = url_of(server)
+    query(server.dsn, f"ALTER DATABASE {url.split('/')[3].split('?')[0]} SET {setting}")
+    result = migrate(url, tmp_path)
+    assert (result.returncode == 0) == (words is None) and (words or "") in result.stderr, result.stderr
+
+
 def test_too_many_connections_are_said_and_are_over_without_a_restart(server, make_gateway, tmp_path):
     url = url_of(server)
     gateway = make_gateway(DATABASE_URL=url, STORE_TIMEOUT_MS=1000, SWEEP_INTERVAL_SECONDS=1).start()

@@ -13,7 +13,7 @@
 enum {
     MOST_FOR_ONE_MS = 2000,    /* while there are other servers to try */
     MOST_FOR_ANOTHER_MS = 500, /* when one is there */
-    SETUP_SIZE = 2048,
+    SETUP_SIZE = 4096,
 };
 
 void connection_close(struct connection *connection)
@@ -130,12 +130,17 @@ static bool open_one(struct connection *connection, const char *url, const struc
 }
 
 /* What the server's role or database has for other programs: a session at rest is not ended, a COMMIT's warning is not held back,
-   and a number of decimals comes as it is stored. */
+   a number of decimals comes as it is stored, and the tablespace of the database may be named as the default, which partitioned
+   tables refuse (CREATE TABLE). */
 #define OF_EVERY_SESSION                                                                           \
     "SET client_min_messages = warning; SET extra_float_digits = 1;"                               \
     " SELECT set_config(name, '0', false)"                                                         \
     " FROM (VALUES ('idle_session_timeout'), ('transaction_timeout')) AS of_later_servers (name)"  \
-    " WHERE current_setting(name, true) IS NOT NULL; "
+    " WHERE current_setting(name, true) IS NOT NULL;"                                              \
+    " SELECT set_config('default_tablespace', '', false)"                                          \
+    " FROM pg_database AS d JOIN pg_tablespace AS t ON t.oid = d.dattablespace"                    \
+    " WHERE d.datname = current_database() AND t.spcname = "                                       \
+    "current_setting('default_tablespace'); "
 
 /* Appends to the problem. The session is set up, and its server's timeline is known: of one round trip. */
 static bool set_up(struct connection *connection, const char *url, const struct servers *servers,

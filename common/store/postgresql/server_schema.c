@@ -32,6 +32,28 @@ static bool read_number(struct connection *connection, const char *sql, int64_t 
     return good;
 }
 
+/* Tables that the search_path shows behind the schema in which new ones would be made: a schema that was made later and has the
+   role's name would have a second, empty set of them. */
+static bool hides_tables(struct connection *connection, char problem[STORE_ERROR_SIZE])
+{
+    PGresult *result = connection_query(
+        connection,
+        "SELECT relnamespace::regnamespace, current_schema(), current_user FROM pg_class"
+        " WHERE oid = to_regclass('message_state') AND to_regclass('schema_version') IS NOT NULL"
+        " AND relnamespace <> current_schema()::regnamespace",
+        problem);
+    bool hides = !result || PQntuples(result) > 0;
+    if (result && hides)
+        snprintf(
+            problem, STORE_ERROR_SIZE,
+            "its tables are in the schema %.100s, and the search_path leads to %.100s first: ALTER"
+            " ROLE %.100s SET search_path = %.100s",
+            PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1), PQgetvalue(result, 0, 2),
+            PQgetvalue(result, 0, 0));
+    PQclear(result);
+    return hides;
+}
+
 static bool read_window(struct connection *connection, struct window *window,
                         char problem[STORE_ERROR_SIZE])
 {
@@ -56,7 +78,7 @@ static bool read_window(struct connection *connection, struct window *window,
     if (tables > 0)
         snprintf(problem, STORE_ERROR_SIZE,
                  "it has tables of another program; give the gateway a database of its own");
-    return tables == 0;
+    return tables == 0 && !hides_tables(connection, problem);
 }
 
 static bool may_use(const struct server_schema *schema, const struct window *window,
@@ -122,8 +144,11 @@ static bool may_create(struct connection *connection, char problem[STORE_ERROR_S
 {
     PGresult *result = connection_query(
         connection,
-        "SELECT current_user, format('ALTER DATABASE %I OWNER TO %I', current_database(),"
-        " current_user) WHERE has_schema_privilege(current_schema(), 'CREATE') IS NOT TRUE",
+        "SELECT current_user, CASE WHEN current_schema() IS NOT NULL OR to_regnamespace('public') "
+        "IS"
+        " NULL THEN format('ALTER DATABASE %I OWNER TO %I', current_database(), current_user)"
+        " ELSE format('ALTER ROLE %I SET search_path = public', current_user) END"
+        " WHERE has_schema_privilege(current_schema(), 'CREATE') IS NOT TRUE",
         problem);
     bool good = result && PQntuples(result) == 0;
     if (result && !good)
