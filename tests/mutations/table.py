@@ -34,6 +34,12 @@ API, STORE, BROKER, HANDSHAKE, SCRIPTS, PHONE = "api-fcgi", "store", "broker", "
 
 MUTATIONS = [
     # ---- PostgreSQL ----
+    Mutation("second-tables", STORE, "a schema that is made later gets no second, empty set of tables",
+             "common/store/postgresql/server_schema.c", "AND relnamespace <> current_schema()::regnamespace", "AND false",
+             ("integration/test_postgresql_bad_input.py::test_a_schema_of_the_roles_name_has_no_second_set_of_tables",)),
+    Mutation("commit-warns", STORE, "no setting of the role hides that a COMMIT did not wait for its standby",
+             "common/store/postgresql/connection.c", "SET client_min_messages = warning;", "SET extra_float_digits = 0;",
+             unit("test_postgresql_open", "a_session_takes_nothing_from_its_role_that_could_harm_it")),
     Mutation("standby-needed", STORE, "where a standby is needed, a transaction fails once its commit would wait for none",
              "common/store/postgresql/statements.def", "\" AND (\" WAITS_FOR_STANDBY \" OR NOT :needs_standby::boolean)",
              "\" AND (TRUE OR NOT :needs_standby::boolean)",
@@ -902,6 +908,10 @@ MUTATIONS = [
              "deploy/nginx-conf.sh", "    echo \"map \\$host_or_page \\$host_is_foreign {\"\n    echo \"    volatile;\"\n    echo \"    default 1;\"\n",
              "    echo \"map \\$host_or_page \\$host_is_foreign {\"\n    echo \"    volatile;\"\n    echo \"    default 0;\"\n",
              ("integration/test_security_headers.py::test_a_page_cannot_come_by_another_name",)),
+    Mutation("backup-in-use", SCRIPTS, "no database that a gateway runs on is removed as an old backup",
+             "deploy/cli/backup.c", "return is_own || process_lock_find_holder(path, holder);",
+             "return is_own && process_lock_find_holder(path, holder);",
+             ("integration/test_backup.py::test_no_database_of_a_gateway_is_removed_as_an_old_backup",)),
     Mutation("backups-kept", SCRIPTS, "fourteen backups are kept",
              "deploy/cli/backup.c", "DEFAULT_KEPT = 14", "DEFAULT_KEPT = 13",
              ("integration/test_backup.py::test_the_newest_backups_are_kept",)),
@@ -909,6 +919,9 @@ MUTATIONS = [
     Mutation("incoming-refused-as-full", BROKER, "a full disk refuses an incoming SMS, and does not keep it in memory",
              "ws-broker/core/incoming.c", "    .comes_again = true,\n", "",
              unit("test_broker_incoming", "a_full_disk_refuses_it_until_the_phone_sends_it_again")),
+    Mutation("incoming-null", BROKER, "an incoming SMS whose sender is null is stored",
+             "ws-broker/protocol/frame_incoming.c", '{"from", STATED, take_sender,', '{"from", ESSENTIAL, take_sender,',
+             unit("test_frames_incoming", "what_is_essential_is_read_as_phones_write_it")),
     Mutation("incoming-without-sim", BROKER, "the clock, the SIM and the number of a phone never refuse an incoming SMS",
              "ws-broker/protocol/frame_incoming.c", '{"received_at", OPTIONAL, take_received_at,', '{"received_at", ESSENTIAL, take_received_at,',
              unit("test_frames_incoming", "what_is_not_essential_never_refuses_it")),
