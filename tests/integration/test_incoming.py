@@ -88,12 +88,21 @@ def test_one_that_comes_again_is_acknowledged_and_not_stored_again(shared_gatewa
 
 def test_one_that_cannot_be_stored_is_named_in_the_refusal(connect, shared_gateway):
     phone = connect(Phone)
-    for frame, received_id in ((frame_of("no text") | {"message": None}, None), (frame_of("a") | {"message": None}, "a"),
+    for frame, received_id in ((frame_of("no text") | {"message": {}}, None), (frame_of("a") | {"message": False}, "a"),
                                (frame_of("b") | {"from": ["1"]}, "b"), (frame_of(""), None)):
         phone.send(frame)
         error = phone.receive_error()
         assert (error["code"], error.get("received_id")) == ("invalid_value", received_id)
+    phone.send({"type": "sms_received", "received_id": "c", "from": "1"})
+    assert phone.receive_error()["received_id"] == "c"
     assert stored(phone, shared_gateway) == {}
+
+
+def test_what_android_does_not_know_of_one_is_null(connect, shared_gateway):
+    phone = connect(Phone)
+    phone.send(frame_of("null") | {"from": None, "message": None, "received_at": None})
+    assert phone.receive()["type"] == "sms_received_ack"
+    assert shared_gateway.query("SELECT sender, text FROM incoming WHERE device_id = ?", phone.device_id) == [(None, "")]
 
 
 def test_a_flood_of_one_phone_delays_no_other(shared_gateway, connect):
