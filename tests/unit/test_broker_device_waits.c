@@ -80,6 +80,32 @@ static void what_was_noted_is_over_when_nothing_waits(void **state)
     world_free(world);
 }
 
-UNIT_TESTS(cmocka_unit_test(a_phone_for_which_a_claim_looks_is_not_busy),
+/* The broker tries it again each minute, which is not when it may send. */
+static void a_phone_at_its_daily_limit_waits_until_the_day_is_over(void **state)
+{
+    enum { DAY_MS = 86400000 };
+    (void)state;
+    struct world *world = given_world();
+    world_connect_phone(world, "phone", "{}");
+    world_answer_all(world);
+    broker_doorbell(world->broker, world->now_ms);
+    world_pump(world);
+    struct store_write *write = world_take_pending(world, STORE_CLAIM);
+    assert_non_null(write);
+    write->claim.slots[0].at_daily_limit = true;
+    world_answer(world, write, ERROR_NONE);
+    world_queue(world, 1);
+    world_advance(world, 1000);
+    write = world_take_pending(world, STORE_NOTE_WAITS);
+    assert_non_null(write);
+    assert_int_equal(write->note_waits.waits[0].reason, MESSAGE_WAIT_DEVICE_BUDGET);
+    assert_in_range(write->note_waits.waits[0].for_ms, DAY_MS - WORLD_WALL_MS % DAY_MS - 5000,
+                    DAY_MS - WORLD_WALL_MS % DAY_MS);
+    world_answer(world, write, ERROR_NONE);
+    world_free(world);
+}
+
+UNIT_TESTS(cmocka_unit_test(a_phone_at_its_daily_limit_waits_until_the_day_is_over),
+           cmocka_unit_test(a_phone_for_which_a_claim_looks_is_not_busy),
            cmocka_unit_test(while_a_claim_looks_the_others_are_busy_with_what_it_leaves),
            cmocka_unit_test(what_was_noted_is_over_when_nothing_waits))

@@ -17,8 +17,7 @@
 #include <string.h>
 
 enum {
-    DAILY_LIMIT_MS = 60000, /* between two tries with a device that has reached its daily limit, */
-    DISABLED_MS = 1000,     /* or that the store says is disabled */
+    DISABLED_MS = 1000,     /* between two tries with a device that the store says is disabled */
     CONTENDED_MS = 50,      /* after a claim that was cut, claims leave the store to others, */
     PAUSE = 3,              /* times the duration of a claim, */
     LONGEST_PAUSE_MS = 100, /* or this long */
@@ -79,11 +78,11 @@ static void return_if_claimed(struct broker *broker, const struct store_write *w
 
 static void wait_at_daily_limit(struct session *session, int64_t now_ms)
 {
-    if (now_ms - session->daily_limit_until_ms > DAILY_LIMIT_MS ||
+    if (now_ms - session->daily_limit_until_ms > ELIGIBILITY_DAILY_LIMIT_MS ||
         session->daily_limit_until_ms == 0)
         log_warning("device reached its daily segment limit",
                     LOG_TEXT("device_id", session->device_id));
-    session->daily_limit_until_ms = now_ms + DAILY_LIMIT_MS;
+    session->daily_limit_until_ms = now_ms + ELIGIBILITY_DAILY_LIMIT_MS;
 }
 
 /* The store knows that the device is disabled; the poll will tell. */

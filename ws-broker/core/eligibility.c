@@ -4,7 +4,10 @@
 #include "ws-broker/core/broker_state.h"
 #include "ws-broker/core/wanted_devices.h"
 
-enum { MIN_WAKE_MS = 100 }; /* between two checks of a device that waits for its send budget */
+enum {
+    MIN_WAKE_MS = 100, /* between two checks of a device that waits for its send budget */
+    DAY_MS = 86400000,
+};
 
 static bool has_battery(const struct broker *broker, const struct device_info *info)
 {
@@ -21,11 +24,24 @@ static bool has_budget(struct broker *broker, struct session *session, int64_t n
     return wait_ms == 0;
 }
 
+/* Until the day is over in which the device reached its daily limit. A try of each minute is earlier, and the last one may come
+   later. */
+static int64_t day_wait_ms(const struct broker *broker, const struct session *session,
+                           int64_t now_ms)
+{
+    int64_t try_ms = MAX(session->daily_limit_until_ms - now_ms, 0);
+    int64_t wall_ms = clock_trust_wall_ms(&broker->housekeeping.clock, now_ms);
+    if (try_ms == 0 || wall_ms == 0)
+        return try_ms;
+    int64_t reached_ms = wall_ms + try_ms - ELIGIBILITY_DAILY_LIMIT_MS;
+    return MAX(reached_ms - reached_ms % DAY_MS + DAY_MS - wall_ms, try_ms);
+}
+
 enum message_wait_reason eligibility_wait(const struct broker *broker, struct session *session,
                                           int64_t now_ms, int64_t *for_ms)
 {
     int64_t budget_ms = session_budget_wait_ms(session, now_ms);
-    int64_t day_ms = MAX(session->daily_limit_until_ms - now_ms, 0);
+    int64_t day_ms = day_wait_ms(broker, session, now_ms);
     *for_ms = 0;
     bool is_claimed_for = session->claimed_slots > 0 && session->in_flight_count == 0;
     if (session->heap_entry.position > 0 || is_claimed_for)

@@ -6,6 +6,9 @@
 
 struct broker;
 
+/* Between two tries with a device that has reached its daily limit. */
+enum { ELIGIBILITY_DAILY_LIMIT_MS = 60000 };
+
 /* Puts a session into the phone heap, moves it there, or removes it. To be called after any change of the session. */
 void eligibility_update(struct broker *broker, struct session *session, int64_t now_ms);
 
