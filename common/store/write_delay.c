@@ -6,7 +6,8 @@ enum {
     ENOUGH = 64, /* writes that share a transaction: more save little */
     ENOUGH_AWAITED = 10,
     MANY_AWAITED = 64, /* in a window: they share transactions without waiting for it */
-    SILENT_WAITS = 3,  /* in a row: one may be chance */
+    SILENT_WAITS = 3,  /* in a row: one may be chance, */
+    USEFUL_WAITS = 16, /* and so may one that was not, after others that were */
     FIRST_HURRY_US = 1000000,
     LONGEST_HURRY_US = 64000000,
 };
@@ -69,8 +70,12 @@ static void judge_wait(struct write_delay *delay, int64_t now_us)
     delay->silence_us = 0;
     if (!silent) {
         delay->silent_waits = 0;
-        delay->hurry_us = 0;
-    } else if (++delay->silent_waits >= SILENT_WAITS || delay->hurry_us > 0) {
+        if (++delay->useful_waits >= USEFUL_WAITS)
+            delay->hurry_us = 0;
+        return;
+    }
+    delay->useful_waits = 0;
+    if (++delay->silent_waits >= SILENT_WAITS || delay->hurry_us > 0) {
         delay->silent_waits = 0;
         delay->hurry_us = MIN(MAX(2 * delay->hurry_us, FIRST_HURRY_US), LONGEST_HURRY_US);
         delay->hurry_until_us = now_us + delay->hurry_us;

@@ -26,9 +26,10 @@ struct write_delay {
     /* Of the writes that are awaited: */
     int64_t came_us;        /* the last one */
     int64_t silence_us;     /* after it means that a wait was in vain; 0: none waits for company */
-    unsigned silent_waits;  /* in a row */
+    unsigned silent_waits;  /* in a row, */
+    unsigned useful_waits;  /* and the others */
     int64_t hurry_until_us; /* until then they wait for no company, */
-    int64_t hurry_us;       /* for so long the last time; 0: the last wait brought others */
+    int64_t hurry_us;       /* for so long the last time; 0: enough waits have been useful since */
 };
 
 /* How a write waits: see struct store_write. */

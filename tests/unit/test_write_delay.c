@@ -105,6 +105,51 @@ static void clients_that_wait_for_their_answers_are_hardly_slower(void **state)
     }
 }
 
+/* What `clients` get done each of which waits for its answer, and then for COMMIT_US, or sometimes for `pause_us`. */
+static int answers_with_pauses(struct write_patience patience, unsigned clients, int64_t pause_us)
+{
+    enum { MOST_CLIENTS = 8 };
+    int64_t next_us[MOST_CLIENTS];
+    struct write_delay delay;
+    write_delay_init(&delay);
+    uint64_t random = 1;
+    int answers = 0;
+    for (unsigned i = 0; i < clients; i++)
+        next_us[i] = SECOND_US;
+    for (int64_t now_us = SECOND_US; now_us < 31 * (int64_t)SECOND_US; now_us += 50) {
+        for (unsigned i = 0; i < clients; i++) {
+            if (next_us[i] > now_us)
+                continue;
+            write_delay_add(&delay, patience, now_us);
+            next_us[i] = INT64_MAX;
+        }
+        if (delay.due_us > now_us)
+            continue;
+        write_delay_begin(&delay, 0, now_us);
+        now_us += COMMIT_US;
+        for (unsigned i = 0; i < clients; i++) {
+            if (next_us[i] != INT64_MAX)
+                continue;
+            random = random * 6364136223846793005 + 1442695040888963407;
+            next_us[i] = now_us + ((random >> 33) % 20 == 0 ? pause_us : COMMIT_US);
+            answers++;
+        }
+    }
+    return answers;
+}
+
+static void nor_are_they_where_some_come_late(void **state)
+{
+    (void)state;
+    for (unsigned clients = 1; clients <= 8; clients++) {
+        for (int64_t pause_us = 1000; pause_us <= 16000; pause_us += 3000) {
+            int most = answers_with_pauses(at_once, clients, pause_us);
+            int found = answers_with_pauses(awaited, clients, pause_us);
+            assert_in_range(found, most / 100 * 99, most + 1000);
+        }
+    }
+}
+
 /* The share of writes that have a transaction of their own, where they come at random times and whatever becomes of the others. */
 static double transactions_for_each(unsigned writes_per_second)
 {
@@ -181,6 +226,7 @@ UNIT_TESTS(cmocka_unit_test(a_write_alone_does_not_wait),
            cmocka_unit_test(what_waits_is_bounded),
            cmocka_unit_test(after_a_quiet_time_no_write_waits),
            cmocka_unit_test(clients_that_wait_for_their_answers_are_hardly_slower),
+           cmocka_unit_test(nor_are_they_where_some_come_late),
            cmocka_unit_test(writes_that_come_by_themselves_share_transactions),
            cmocka_unit_test(ten_that_are_awaited_are_enough),
            cmocka_unit_test(among_very_many_an_awaited_write_waits_for_none),
