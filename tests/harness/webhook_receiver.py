@@ -9,6 +9,7 @@ import socket
 import threading
 from dataclasses import dataclass
 
+from .ports import free_port
 from .waiting import LIMIT_SECONDS, wait_for
 
 TLS = b"\x16"  # how a client of TLS begins
@@ -42,7 +43,7 @@ class Receiver:
     until the receiver is closed. A callable gets the socket."""
 
     def __init__(self, address=("127.0.0.1", 0), context=None, **answers):
-        """`context`: of TLS."""
+        """Port 0: one that another receiver can have too, at another address. `context`: of TLS."""
         self.answers = {f"/{path}": list(of) for path, of in answers.items()}
         self.requests = []
         self.context = context
@@ -50,8 +51,8 @@ class Receiver:
         self.closed = threading.Event()
         self._lock = threading.Lock()
         self._connections = set()
-        self._listener = socket.create_server(address, backlog=512)
-        self.port = self._listener.getsockname()[1]
+        self.port = address[1] or free_port()
+        self._listener = socket.create_server((address[0], self.port), backlog=512)
         threading.Thread(target=self._accept, daemon=True).start()
 
     def url(self, path, scheme="http"):
