@@ -2,10 +2,11 @@
 
 enum {
     MOST_OTHERS = 8192,
-    MOST_MESSAGES = 200000,   /* of batches */
-    PATIENT_MESSAGES = 40000, /* with more, batches do not pause */
-    PAUSE = 2,                /* times the duration of a transaction for batches */
-    MESSAGES_AT_ONCE = 2000   /* a transaction that has as many takes no further batch */
+    MOST_MESSAGES = 200000,     /* of batches */
+    PATIENT_MESSAGES = 40000,   /* with more, batches do not pause */
+    PAUSE = 2,                  /* times the duration of a transaction for batches, */
+    LONGEST_PAUSE_US = 5000000, /* or this long: it may hold a suspension of the machine */
+    MESSAGES_AT_ONCE = 2000     /* a transaction that has as many takes no further batch */
 };
 
 static void init_list(struct write_list *list)
@@ -116,8 +117,9 @@ size_t write_queue_take(struct write_queue *queue, struct store_write *writes[],
 
 void write_queue_end(struct write_queue *queue, int64_t now_us)
 {
+    int64_t pause_us = MIN(PAUSE * (now_us - queue->took_us), LONGEST_PAUSE_US);
     if (queue->took_batches)
-        queue->resume_us = queue->others_came ? now_us + PAUSE * (now_us - queue->took_us) : 0;
+        queue->resume_us = queue->others_came ? now_us + pause_us : 0;
 }
 
 void write_queue_put_back(struct write_queue *queue, struct store_write *const writes[],

@@ -78,6 +78,25 @@ static void a_batch_pauses_while_other_writes_come(void **state)
     assert_int_equal(write_queue_due_us(&queue), INT64_MAX);
 }
 
+/* The time goes on while the machine is suspended. */
+static void a_suspension_during_a_batch_is_no_reason_for_a_long_pause(void **state)
+{
+    enum { SECOND_US = 1000000, HOUR_S = 3600 };
+    struct store_write first = batch_of(10000), second = batch_of(10000),
+                       other = {.verb = STORE_ENQUEUE};
+    const int64_t end_us = (int64_t)HOUR_S * SECOND_US;
+    (void)state;
+    write_queue_init(&queue);
+    add(&first);
+    add(&second);
+    assert_int_equal(take(1000), -1);
+    add(&other);
+    write_queue_end(&queue, end_us);
+    assert_int_equal(take(end_us), 1);
+    write_queue_end(&queue, end_us);
+    assert_in_range(write_queue_due_us(&queue), end_us, end_us + 10 * SECOND_US);
+}
+
 static void many_batches_take_turns_without_a_pause(void **state)
 {
     struct store_write batches[6], others[2] = {{.verb = STORE_ENQUEUE}, {.verb = STORE_ENQUEUE}};
@@ -101,4 +120,5 @@ static void many_batches_take_turns_without_a_pause(void **state)
 UNIT_TESTS(cmocka_unit_test(batches_alone_do_not_pause),
            cmocka_unit_test(small_batches_share_a_transaction),
            cmocka_unit_test(a_batch_pauses_while_other_writes_come),
+           cmocka_unit_test(a_suspension_during_a_batch_is_no_reason_for_a_long_pause),
            cmocka_unit_test(many_batches_take_turns_without_a_pause))

@@ -24,6 +24,7 @@ enum {
        twice as long as it took to write to a part. */
     INTERVAL_MS = 2,
     PART_INTERVAL_MS = 1,
+    LONGEST_PAUSE_MS = 1000, /* the time may hold a suspension of the machine */
     MAX_ERRORS_BYTES = 4096,
 };
 
@@ -287,7 +288,8 @@ static void pass_on(struct stream_server *server)
     }
     server->is_passing = stream_clients_pass_on(&server->clients);
     int64_t interval_ms = server->is_passing ? PART_INTERVAL_MS : INTERVAL_MS;
-    server->pass_at_ms = began_ms + MAX(interval_ms, 2 * (clock_monotonic_ms() - began_ms));
+    int64_t now_ms = clock_monotonic_ms(), pause_ms = MAX(interval_ms, 2 * (now_ms - began_ms));
+    server->pass_at_ms = MIN(began_ms + pause_ms, now_ms + LONGEST_PAUSE_MS);
 }
 
 /* Does what is due. Returns the milliseconds to the next, or -1. */
