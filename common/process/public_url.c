@@ -2,6 +2,7 @@
 
 #include "common/process/certificate.h"
 #include "common/process/listener.h"
+#include "common/process/webhook_address.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -148,12 +149,10 @@ static bool is_loopback_name(const char *host)
 
 static bool is_loopback(const char *host)
 {
-    static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
-    struct in6_addr ip;
-    if (inet_pton(AF_INET6, host, &ip) != 1)
-        return strncmp(host, "127.", 4) == 0 || is_loopback_name(host);
-    return IN6_IS_ADDR_LOOPBACK(&ip) ||
-           (memcmp(ip.s6_addr, mapped, sizeof(mapped)) == 0 && ip.s6_addr[12] == 127);
+    struct sockaddr_in6 ip = {.sin6_family = AF_INET6};
+    if (inet_pton(AF_INET6, host, &ip.sin6_addr) == 1)
+        return webhook_address_is_loopback((const struct sockaddr *)&ip);
+    return strncmp(host, "127.", 4) == 0 || is_loopback_name(host);
 }
 
 bool public_url_warning(const struct settings *settings, const char *url, char warning[ERRMSG_SIZE])

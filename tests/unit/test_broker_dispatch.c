@@ -257,16 +257,32 @@ static void no_more_messages_are_claimed_than_phones_can_take(void **state)
     world_free(world);
 }
 
+/* "phone-0" and so on. */
+static void connect_phones(struct world *world, int count)
+{
+    for (int i = 0; i < count; i++) {
+        char name[DEVICE_ID_SIZE];
+        snprintf(name, sizeof(name), "phone-%d", i);
+        world_connect_phone(world, name, "{}");
+    }
+}
+
+/* The claim of a broker with so many idle phones, which is at the store. */
+static struct store_write *first_claim_for(struct world *world, int count)
+{
+    connect_phones(world, count);
+    world_answer_all(world);
+    broker_doorbell(world->broker, world->now_ms);
+    world_pump(world);
+    return world_take_pending(world, STORE_CLAIM);
+}
+
 static void one_claim_is_at_the_store_at_a_time(void **state)
 {
     (void)state;
     struct world *world = world_new(&default_options);
     int window = (int)default_options.window, phones = DISPATCH_FIRST_BATCH / window + 1;
-    for (int i = 0; i < phones; i++) {
-        char name[DEVICE_ID_SIZE];
-        snprintf(name, sizeof(name), "phone-%d", i);
-        world_connect_phone(world, name, "{}");
-    }
+    connect_phones(world, phones);
     world_queue(world, phones * window);
     struct store_write *first = world_take_pending(world, STORE_CLAIM);
     assert_non_null(first);
@@ -643,15 +659,8 @@ static void a_device_that_a_message_waits_for_is_in_the_next_claim(void **state)
     enum { PHONES = 3 * DISPATCH_FIRST_BATCH };
     (void)state;
     struct world *world = world_new(&default_options);
-    char name[24], lane[LANE_SIZE];
-    for (int i = 0; i < PHONES; i++) {
-        snprintf(name, sizeof(name), "phone-%d", i);
-        world_connect_phone(world, name, "{}");
-    }
-    world_answer_all(world);
-    broker_doorbell(world->broker, world->now_ms);
-    world_pump(world);
-    struct store_write *claim = world_take_pending(world, STORE_CLAIM);
+    char name[DEVICE_ID_SIZE], lane[LANE_SIZE];
+    struct store_write *claim = first_claim_for(world, PHONES);
     assert_int_equal(claim->claim.slot_count, DISPATCH_FIRST_BATCH);
     assert_true(claim->claim.may_defer);
     int missing = 0;
@@ -699,15 +708,7 @@ static void a_message_is_left_for_its_last_device_only_once(void **state)
 {
     (void)state;
     struct world *world = world_new(&default_options);
-    char name[24];
-    for (int i = 0; i < 2 * DISPATCH_FIRST_BATCH; i++) {
-        snprintf(name, sizeof(name), "phone-%d", i);
-        world_connect_phone(world, name, "{}");
-    }
-    world_answer_all(world);
-    broker_doorbell(world->broker, world->now_ms);
-    world_pump(world);
-    struct store_write *claim = world_take_pending(world, STORE_CLAIM);
+    struct store_write *claim = first_claim_for(world, 2 * DISPATCH_FIRST_BATCH);
     assert_true(claim->claim.may_defer);
     claim->claim.deferred = true;
     answer_wanting(world, claim, "device:gone");
@@ -733,18 +734,13 @@ static void a_lane_that_filled_the_slots_of_its_device_is_claimed_again_at_once(
     enum { WINDOW = 4, PHONES = DISPATCH_FIRST_BATCH / WINDOW + 1 };
     (void)state;
     struct world *world = world_new(&default_options);
-    char name[24], lane[LANE_SIZE];
-    for (int i = 0; i < PHONES; i++) {
-        snprintf(name, sizeof(name), "phone-%d", i);
-        world_connect_phone(world, name, "{}");
-    }
-    world_answer_all(world);
-    broker_doorbell(world->broker, world->now_ms);
-    world_pump(world);
-    struct store_write *claim = world_take_pending(world, STORE_CLAIM);
+    char name[DEVICE_ID_SIZE], lane[LANE_SIZE];
+    struct store_write *claim = first_claim_for(world, PHONES);
     assert_int_equal(claim->claim.slot_count, DISPATCH_FIRST_BATCH);
-    for (int i = 0; count_slots_of(&claim->claim, name) == WINDOW; i++)
-        snprintf(name, sizeof(name), "phone-%d", i);
+    int number = 0;
+    do
+        snprintf(name, sizeof(name), "phone-%d", number++);
+    while (count_slots_of(&claim->claim, name) == WINDOW);
     world_fill_slots_of(claim, name);
     lane_of_device(name, lane);
     answer_wanting(world, claim, lane);
