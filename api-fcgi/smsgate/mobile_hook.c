@@ -164,17 +164,15 @@ static bool check_value(const struct json *payload, const char *name, double *va
     return mobile_json_number(check, "observedValue", value);
 }
 
-/* A value between 0 and 1 is a fraction of 1, as in a frame of a phone (frame_info.c): as a percentage, it would keep the phone
-   from messages. */
 static void take_battery(const struct json *payload, struct store_note_polled *note)
 {
     enum { IS_CHARGING = 1 };
     double level, charging;
     if (!check_value(payload, "battery:level", &level) || level < 0 || level > 100 ||
-        level == 1) /* 1: full, or nearly empty */
+        device_battery_percent(level) < 0)
         return;
     note->set = POLLED_BATTERY;
-    note->info.battery_level = level > 0 && level < 1 ? round(level * 10000) / 100 : trunc(level);
+    note->info.battery_level = level < 1 ? device_battery_percent(level) : trunc(level);
     if (check_value(payload, "battery:charging", &charging) && charging >= 0 && charging < 256)
         note->info.charging = ((int)charging & IS_CHARGING) != 0;
 }

@@ -1,6 +1,7 @@
 #include "common/model/device.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,13 @@ bool device_info_copy(const struct device_info *info, struct device_info *copy)
     if (!good)
         device_info_fini(copy);
     return good;
+}
+
+double device_battery_percent(double told)
+{
+    if (told == 1)
+        return -1;
+    return told > 0 && told < 1 ? round(told * 10000) / 100 : told;
 }
 
 int64_t device_limit_in_force(const struct device_limit *limit, int64_t setting)

@@ -92,6 +92,11 @@ int64_t device_limit_in_force(const struct device_limit *limit, int64_t setting)
 /* 1 to 64 of A-Z a-z 0-9 _ -: safe in a path, a log line and a file name. Any thread. */
 MUST_CHECK bool device_id_valid(const char *device_id);
 
+/* The percentage that a battery level between 0 and 100, as told, means; -1: unknown. Many libraries give a fraction of 1. A
+   value between 0 and 1 is certainly one: no phone measures fractions of a percent. 1 itself means full or nearly empty; as
+   unknown it does no harm. */
+double device_battery_percent(double told);
+
 /* 0 (none or unknown) to 4 (excellent): Android's levels for dBm of LTE. */
 int device_signal_level(const struct device_info *info);
 

@@ -111,9 +111,7 @@ static enum taken take_sims(const struct json *value, struct frame_reading *read
 
 /* ---- */
 
-/* Many libraries give a fraction of 1. A value between 0 and 1 is certainly one: no phone measures fractions of a percent.
-   1 itself means full or nearly empty; taken as unknown it does no harm, and an app that gives fractions is warned
-   by its other values. */
+/* An app that gives fractions is warned by its values other than 1. */
 static enum taken take_battery(const struct json *value, struct frame_reading *reading)
 {
     struct device_info *info = &reading->frame->info;
@@ -125,9 +123,8 @@ static enum taken take_battery(const struct json *value, struct frame_reading *r
         return TAKEN; /* -1 is Android's value for "unknown" */
     if (level < 0 || level > 100)
         return IGNORED;
-    bool is_part = level > 0 && level < 1;
-    info->battery_level = is_part ? round(level * 10000) / 100 : level;
-    return is_part ? CONVERTED : TAKEN;
+    info->battery_level = device_battery_percent(level);
+    return info->battery_level != level ? CONVERTED : TAKEN;
 }
 
 static enum taken take_charging(const struct json *value, struct frame_reading *reading)
