@@ -5,7 +5,7 @@
 # While it runs, it holds RUNTIME_DIR/lock, and RUNTIME_DIR/settings.env has its settings (common/process/running.h).
 set -euo pipefail
 source_dir=$(cd "$(dirname "$0")/.." && pwd)
-[ "${1-}" = stoppable ] || exec "$source_dir/deploy/stoppable.sh" "$0" stoppable
+[ "${1-}" = stoppable ] || exec "$source_dir/deploy/stoppable.sh" "$source_dir/deploy/run.sh" stoppable
 umask 027 # for nginx's logs; the programs set their own umask
 # shellcheck source=deploy/shell.sh
 . "$source_dir/deploy/shell.sh"
@@ -328,5 +328,5 @@ for ((i = 0; i < 100; i++)); do
     ! is_ready || break
     in_time sleep 0.1
 done
-echo "$banner"
+echo "$banner" || true # standard output may be closed, or on a full disk
 supervise

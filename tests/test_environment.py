@@ -55,6 +55,13 @@ ODD_NAME = "a b&c|d;e$HOME\"f'g\\h#i{j}%s`k`\nl~="
 ODD_FOLDER = "-x y&z|;#{}%s=:"  # what a path of the settings may have
 
 
+def test_the_script_may_be_named_without_its_folder(tmp_path):
+    files = {"RUNTIME_DIR": str(tmp_path / "run"), "DATABASE_PATH": str(tmp_path / "a.db"), "HTTP_PORT": "70000"}
+    result = subprocess.run(["bash", "run.sh"], cwd=ROOT / "deploy", env={"PATH": PATH} | files, text=True, capture_output=True,
+                            check=False, timeout=LIMIT_SECONDS)
+    assert "HTTP_PORT must be a whole number" in result.stderr, result.stderr  # it got that far
+
+
 def test_a_gateway_serves_in_folders_of_any_name(tmp_path):
     folder = tmp_path / ODD_NAME
     folder.mkdir()
@@ -93,6 +100,43 @@ def test_a_certificate_goes_to_no_folder_that_the_settings_cannot_name(tmp_path,
                             capture_output=True, check=False)
     assert result.returncode == 2 and "cannot be used" in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+# ---- Standard streams ----
+
+
+@pytest.mark.parametrize("streams", ["<&- >&- 2>&-", ">/dev/full 2>/dev/full"])
+def test_what_cannot_be_printed_ends_nothing_and_goes_into_no_file(tmp_path, streams):
+    """Where a stream is closed, the next file that is opened would have its number."""
+    port = free_port()
+    environment = {"PATH": PATH, "HTTP_PORT": str(port), "LOG_LEVEL": "debug", "DEVICE_TOKENS": "required"}
+
+    def command(line, *arguments, **options):
+        return subprocess.Popen(["sh", "-c", f'exec "$@" {line}', "sh", *arguments], cwd=tmp_path, env=environment, **options)
+
+    def serves():
+        with contextlib.suppress(requests.ConnectionError):
+            return requests.get(f"http://127.0.0.1:{port}/readyz", timeout=LIMIT_SECONDS).status_code == 200
+
+    with command(streams, ROOT / "deploy/run.sh", start_new_session=True) as run:
+        try:
+            wait_for(lambda: serves() or run.poll() is not None, "the gateway to serve")
+            assert run.poll() is None
+            tool = RELEASE / "sms-gateway"
+            assert command("2>&-", tool, "devices", "pair", "one", stdout=subprocess.DEVNULL).wait() == 0
+            assert command("<&- >&-", tool, "keys", "create", "one", stderr=subprocess.DEVNULL).wait() == 1
+            with command("<&- >&- 2>&-", RELEASE / "phone-sim", "--id", "one", "--url", f"ws://127.0.0.1:{port}",
+                         "--assured", "--journal", "journal") as phone:
+                wait_for(lambda: (tmp_path / "journal").exists() or phone.poll() is not None, "the phone's journal")
+                phone.kill()
+            run.terminate()
+            assert run.wait(LIMIT_SECONDS) == 0
+        finally:
+            if run.poll() is None:
+                os.killpg(run.pid, signal.SIGKILL)
+    with_words = {path.name for path in tmp_path.rglob("*") if path.is_file() and path.suffix not in (".conf", ".log") and
+                  re.search(rb"msg=|WARNING|QR code|Ctrl-C|Stopping|Key |device_id", path.read_bytes())}
+    assert with_words <= {"sms-gateway.db", "sms-gateway.db-wal"}, with_words
 
 
 # ---- localhost ----

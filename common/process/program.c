@@ -2,6 +2,7 @@
 
 #include "common/base/log.h"
 #include "common/base/man_page.h"
+#include "common/base/standard_streams.h"
 #include "common/base/terminal.h"
 #include "common/base/unix_socket.h"
 #include "common/process/database_url.h"
@@ -288,6 +289,7 @@ void program_start(int argc, char **argv, const char *name, const char *purpose,
     struct asked asked = {0};
     char errmsg[ERRMSG_SIZE];
     program_name = name;
+    standard_streams_occupy();
     end_as_others_do();
     read_options(argc, argv, purpose, &asked);
     if (!settings_load_option(settings, asked.env_file, errmsg))

@@ -1,4 +1,5 @@
 /* phone-sim: simulated phones for the SMS gateway, written from ws-broker/PROTOCOL.md alone. */
+#include "common/base/standard_streams.h"
 #include "tests/phone-sim/fleet.h"
 #include "tests/phone-sim/options.h"
 #include "tests/phone-sim/pairing.h"
@@ -44,6 +45,7 @@ static bool pair(struct options *options)
 int main(int argc, char **argv)
 {
     struct options options;
+    standard_streams_occupy();
     if (!options_read(&options, argc, argv))
         return 2;
     if (options.help)
