@@ -307,6 +307,25 @@ def test_folders_that_cannot_be_are_named(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+@pytest.mark.parametrize("link, target, words", [
+    ("run", "missing", "RUNTIME_DIR: cannot create or write the folder run (run: it is a link to a folder that does not exist)"),
+    ("data", "missing", "DATABASE_PATH: cannot create or write the folder data (data: it is a link to a folder that does not exist)"),
+    ("data/sms-gateway.db", "../missing/a.db", "there is no folder of that name"),
+])
+def test_a_link_into_a_folder_that_is_not_there_is_named(tmp_path, link, target, words):
+    """A disk that is not mounted."""
+    (tmp_path / link).parent.mkdir(exist_ok=True)
+    (tmp_path / link).symlink_to(target)
+    port = free_port()
+    told = told_of(port, tmp_path)
+    assert told.returncode == 2 and words in told.stderr, told
+    run = subprocess.run([ROOT / "deploy/run.sh"], cwd=tmp_path, env={"PATH": PATH, "HTTP_PORT": str(port)}, text=True,
+                         stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=LIMIT_SECONDS)
+    assert run.returncode == 1 and words in run.stderr, run
+    (tmp_path / "missing").mkdir()
+    assert told_of(port, tmp_path).returncode == 0
+
+
 def test_a_database_that_is_no_regular_file_is_refused_at_the_start(tmp_path):
     (tmp_path / "a.db").write_text("")
     (tmp_path / "b.db").hardlink_to(tmp_path / "a.db")

@@ -1,5 +1,5 @@
 /*
- * Standard streams that whoever started the program has closed (`2>&-`). The next file that is opened would get the free
+ * Standard streams that were closed when the program was started (`2>&-`). The next file that is opened would get the free
  * number, and what is printed would go into it: into a lock file, or a backup.
  */
 #ifndef COMMON_BASE_STANDARD_STREAMS_H

@@ -142,11 +142,13 @@ bool machine_check_front(const struct settings *settings, char errmsg[ERRMSG_SIZ
 
 /* ---- Folders ---- */
 
-/* The folder, or its nearest parent that exists. False with errno. */
-static bool find_folder(char *path, struct stat *status)
+/* The folder, or its nearest parent that exists. False with errno; *dangles: it is a link to a folder that does not exist. */
+static bool find_folder(char *path, struct stat *status, bool *dangles)
 {
+    *dangles = false;
     while (stat(path, status) < 0) {
-        if (errno != ENOENT || strcmp(path, "/") == 0 || strcmp(path, ".") == 0)
+        *dangles = errno == ENOENT && lstat(path, status) == 0;
+        if (*dangles || errno != ENOENT || strcmp(path, "/") == 0 || strcmp(path, ".") == 0)
             return false;
         char *above = dirname(path);
         memmove(path, above, strlen(above) + 1);
@@ -167,10 +169,12 @@ static bool check_folder(const char *name, const char *path, char *errmsg)
 {
     char folder[SETTINGS_TEXT_SIZE];
     struct stat status;
+    bool dangles;
     snprintf(folder, sizeof(folder), "%s", path);
-    return (find_folder(folder, &status) && can_make_in(folder)) ||
+    return (find_folder(folder, &status, &dangles) && can_make_in(folder)) ||
            errmsg_set(errmsg, "%s: cannot create or write the folder %.150s (%.150s: %s)", name,
-                      path, folder, strerror(errno));
+                      path, folder,
+                      dangles ? "it is a link to a folder that does not exist" : strerror(errno));
 }
 
 /* SQLite's limit is 512 for the full path, with the suffixes of its other files (unixFullPathname). */

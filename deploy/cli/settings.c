@@ -5,11 +5,16 @@
 #include "common/process/machine_check.h"
 #include "common/process/settings_check.h"
 #include "common/store/sqlite/database_path.h"
+#include "common/store/sqlite/database_swap.h"
+#include "common/store/sqlite/place.h"
+#include "common/store/sqlite/process_lock.h"
 #include "deploy/cli/command.h"
 #include "deploy/cli/user.h"
 
 #include <errno.h>
+#include <libgen.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -36,16 +41,22 @@ static bool is_running(const struct settings *settings)
     return runs;
 }
 
-/* The checks of the store: a regular file with one name. */
-static bool check_database(const char *path, char *errmsg)
+/* The checks of the store: one file with one name, which is still there if it once was, and which no other gateway has. */
+static bool check_database(const char *path, bool runs, char *errmsg)
 {
-    enum database_path_state state;
-    char file[DATABASE_PATH_SIZE], fault[STORE_ERROR_SIZE];
+    char file[DATABASE_PATH_SIZE], fault[STORE_ERROR_SIZE], holder[PROCESS_LOCK_HOLDER_SIZE];
     struct stat status;
-    if (stat(path, &status) < 0 ||
-        (database_path_resolve(path, file, fault) && database_path_check(file, &state, fault)))
-        return true;
-    return errmsg_set(errmsg, "DATABASE_PATH: %.400s", fault);
+    strcpy(file, path);
+    if (lstat(path, &status) < 0 && stat(dirname(file), &status) < 0)
+        return true; /* the gateway makes the folder */
+    if (!database_path_resolve(path, file, fault) ||
+        (!database_swap_is_unfinished(file) && !place_may_be_opened(file, false, fault)))
+        return errmsg_set(errmsg, "DATABASE_PATH: %.400s", fault);
+    return runs || !process_lock_find_holder(file, holder) ||
+           errmsg_set(errmsg,
+                      "DATABASE_PATH: %.200s: %.250s uses it: stop that gateway, or set another "
+                      "DATABASE_PATH",
+                      file, holder);
 }
 
 /* Root checks the folders as the programs' user. */
@@ -56,7 +67,7 @@ static bool check_machine(const struct settings *settings, bool runs, char *errm
            user_become_owner(settings->database_path, errmsg) &&
            machine_check_folders(settings, errmsg) &&
            (database_url_is_postgresql(settings->database_url) ||
-            check_database(settings->database_path, errmsg));
+            check_database(settings->database_path, runs, errmsg));
 }
 
 static void print_warning(void *context, const char *sentence)

@@ -9,6 +9,7 @@ import pytest
 
 from harness.gateway import programs_folder
 from harness.phone import Phone
+from harness.ports import free_port
 from harness.waiting import LIMIT_SECONDS, wait_for
 
 PROGRAMS = ("api_fcgi", "ws_broker")
@@ -48,6 +49,15 @@ def start_refused(gateway, name, **settings):
     process = run_elsewhere(gateway, name, **settings)
     assert process.wait(LIMIT_SECONDS) == 1, (gateway.folder / "other.log").read_text()
     return (gateway.folder / "other.log").read_text()
+
+
+def settings_refused(gateway, **settings):
+    """What `settings check` says of another gateway that would not start."""
+    result = subprocess.run([programs_folder(gateway.build) / "sms-gateway", "settings", "check"], cwd=gateway.folder, text=True,
+                            env=gateway.environment | {"RUNTIME_DIR": "other", "HTTP_PORT": str(free_port())} | settings,
+                            capture_output=True, check=False, timeout=LIMIT_SECONDS)
+    assert result.returncode == 2, result
+    return result.stderr
 
 
 def use_path(gateway, path):
@@ -242,6 +252,7 @@ def test_a_second_gateway_on_a_database_is_refused_and_the_first_keeps_its_phone
         process = getattr(gateway, program)
         assert f"process {process.popen.pid} " in told and str(gateway.folder / "run") in told, told
         assert process.name in told and "DATABASE_PATH" in told
+    assert f"process {gateway.api_fcgi.popen.pid} " in settings_refused(gateway, DATABASE_PATH="link.db")
     assert list(gateway.api.devices()) == ["phone"]
     message_id = gateway.api.send()["message_id"]
     assert phone.receive_sms()["message_id"] == message_id
@@ -376,6 +387,7 @@ def test_a_database_that_is_gone_is_not_a_fresh_installation(make_gateway, left)
         told = start_refused(gateway, program)
         assert "sms-gateway restore" in told and "sms-gateway database create" in told, told
         assert not gateway.database.exists()
+    assert "sms-gateway restore" in settings_refused(gateway)
     assert gateway.command("keys", "list")[0] == 1
     assert gateway.command("database", "create")[0] == 0
     start_programs(gateway)

@@ -1,11 +1,22 @@
 /* phone-sim: simulated phones for the SMS gateway, written from ws-broker/PROTOCOL.md alone. */
-#include "common/base/standard_streams.h"
 #include "tests/phone-sim/fleet.h"
 #include "tests/phone-sim/options.h"
 #include "tests/phone-sim/pairing.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <unistd.h>
+
+/* Of a standard stream that is closed the next file, as the journal, would get the number, and what is printed. */
+static void occupy_standard_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+            (void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+    }
+}
 
 /* Each phone takes a file descriptor, and libwebsockets sizes its tables by the limit. */
 static bool raise_file_limit(int64_t phones)
@@ -45,7 +56,7 @@ static bool pair(struct options *options)
 int main(int argc, char **argv)
 {
     struct options options;
-    standard_streams_occupy();
+    occupy_standard_streams();
     if (!options_read(&options, argc, argv))
         return 2;
     if (options.help)

@@ -22,7 +22,7 @@ _Static_assert(ARRAY_LENGTH(suffixes) == ARRAY_LENGTH(((struct place *)0)->inode
 
 /* ---- Opening ---- */
 
-static bool may_be_opened(const char *database_path, bool must_exist, char *problem)
+bool place_may_be_opened(const char *database_path, bool must_exist, char problem[STORE_ERROR_SIZE])
 {
     enum database_path_state state;
     char path[DATABASE_PATH_SIZE];
@@ -80,7 +80,7 @@ bool place_take(struct place *place, bool must_exist, char problem[STORE_ERROR_S
 {
     int64_t now_ms = clock_monotonic_ms();
     const char *path = place->path;
-    if (!undo_interrupted_restore(path, problem) || !may_be_opened(path, must_exist, problem))
+    if (!undo_interrupted_restore(path, problem) || !place_may_be_opened(path, must_exist, problem))
         return false;
     if (!write_lock_open(&place->lock, path, WRITE_LOCK_SHARED, now_ms + ALONE_TIMEOUT_MS)) {
         snprintf(problem, STORE_ERROR_SIZE, "%.240s: its lock files: %s", path,
@@ -93,7 +93,7 @@ bool place_take(struct place *place, bool must_exist, char problem[STORE_ERROR_S
         return false;
     }
     /* Again: it may have changed before the locks were held. */
-    if (!may_be_opened(path, must_exist, problem))
+    if (!place_may_be_opened(path, must_exist, problem))
         return false;
     create_file(path);
     return true;

@@ -19,6 +19,10 @@ struct place {
     bool moved;
 };
 
+/* Whether a database may be opened at a resolved path, or created where there was none. False with `problem`. Needs no lock. */
+MUST_CHECK bool place_may_be_opened(const char *path, bool must_exist,
+                                    char problem[STORE_ERROR_SIZE]);
+
 /* Checks that a database may be opened or created there, and takes the write lock. False with `problem`; the caller
    closes place->lock in any case. */
 MUST_CHECK bool place_take(struct place *place, bool must_exist, char problem[STORE_ERROR_SIZE]);
