@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -23,6 +24,31 @@ static void *open_beside(const char *above)
     return access(path, R_OK) == 0 ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
 }
 
+/* An operator may have another server, role or schema in the shell: libpq would take from there what the URL does not say. The
+   password and TLS files may come from there (PGPASSWORD, PGSSLROOTCERT). */
+static void forget_other_server(void)
+{
+    static const char *const names[] = {
+        "PGHOST",
+        "PGHOSTADDR",
+        "PGPORT",
+        "PGDATABASE",
+        "PGUSER",
+        "PGSERVICE",
+        "PGSERVICEFILE",
+        "PGOPTIONS",
+        "PGTARGETSESSIONATTRS",
+        "PGLOADBALANCEHOSTS",
+        "PGAPPNAME",
+        "PGCLIENTENCODING",
+        "PGDATESTYLE",
+        "PGTZ",
+        "PGGEQO",
+    };
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+        unsetenv(names[i]);
+}
+
 const struct store_backend *backend_load_postgresql(char problem[STORE_ERROR_SIZE])
 {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -36,6 +62,7 @@ const struct store_backend *backend_load_postgresql(char problem[STORE_ERROR_SIZ
         if (!library)
             library = dlopen(PACKAGE_FOLDER "/" BACKEND_FILE, RTLD_NOW | RTLD_LOCAL);
         backend = library ? dlsym(library, "store_backend_postgresql") : NULL;
+        forget_other_server();
     }
     if (!backend) {
         const char *reason = dlerror();

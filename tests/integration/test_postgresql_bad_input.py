@@ -207,9 +207,18 @@ def test_a_database_that_is_not_the_gateways_is_refused(server, tmp_path, sql, o
     assert query(server.dsn_of(name), "SELECT count(*) FROM pg_class WHERE relname = 'schema_version'") == [(0,)]
 
 
-def migrate(url, folder):
+def migrate(url, folder, **environment):
     return subprocess.run([programs_folder("release") / "sms-gateway", "database", "migrate"], cwd=folder, capture_output=True, text=True,
-                          env={"PATH": "/usr/bin", "DATABASE_URL": url}, timeout=LIMIT_SECONDS, check=False)
+                          env={"PATH": "/usr/bin", "DATABASE_URL": url} | environment, timeout=LIMIT_SECONDS, check=False)
+
+
+def test_the_server_of_the_callers_shell_is_not_the_gateways(server, tmp_path):
+    url = url_of(server)
+    name = url.split("/")[3].split("?")[0]
+    result = migrate(url, tmp_path, PGHOST="nowhere.invalid", PGPORT="1", PGDATABASE="other", PGUSER="nobody", PGSERVICE="none",
+                     PGOPTIONS="-c search_path=nope", PGTARGETSESSIONATTRS="standby", PGCLIENTENCODING="LATIN1")
+    assert result.returncode == 0, result.stderr
+    assert query(server.dsn_of(name), "SELECT relnamespace::regnamespace FROM pg_class WHERE relname = 'schema_version'") == [("public",)]
 
 
 def test_a_schema_of_the_roles_name_has_no_second_set_of_tables(server, tmp_path):
@@ -225,6 +234,27 @@ def test_a_schema_of_the_roles_name_has_no_second_set_of_tables(server, tmp_path
     query(database, wanted.replace("SET", f"IN DATABASE {url.split('/')[3].split('?')[0]} SET"))
     result = migrate(url, tmp_path)
     assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("sql, words", [
+    ("CREATE SCHEMA other AUTHORIZATION gateway; ALTER DATABASE {0} SET search_path = other",
+     "its tables are in the schema public, and the search_path leads to other first"),
+    ("ALTER DATABASE {0} SET search_path = nope", "its tables are in the schema public, and the search_path leads nowhere"),
+    ("ALTER SCHEMA public RENAME TO \"Old one\"; CREATE SCHEMA public AUTHORIZATION gateway",
+     "its tables are in the schema \"Old one\", and the search_path leads to public first"),
+])
+def test_tables_that_the_search_path_does_not_show_are_no_fresh_installation(server, tmp_path, sql, words):
+    url = url_of(server)
+    name = url.split("/")[3].split("?")[0]
+    assert migrate(url, tmp_path).returncode == 0
+    query(server.dsn_of(name), sql.format(name))
+    assert words in refusal(url, folder=tmp_path)
+    assert query(server.dsn_of(name), "SELECT count(*) FROM pg_class WHERE relname = 'schema_version'") == [(1,)]
+    told = migrate(url, tmp_path)
+    assert told.returncode == 1 and words in told.stderr, told
+    schema = re.search(r"ALTER ROLE gateway SET search_path = (\S.*?)(?: \(|$)", told.stderr, re.M).group(1)
+    query(server.dsn_of(name), f"ALTER DATABASE {name} SET search_path = {schema}")
+    assert migrate(url, tmp_path).returncode == 0
 
 
 @pytest.mark.parametrize("setting, words", [("default_tablespace = pg_default", None), ("search_path = nope", "ALTER ROLE gateway SET search_path = public")])

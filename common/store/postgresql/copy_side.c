@@ -99,7 +99,7 @@ static bool drop_indexes(struct copy_end *end)
     end->indexes = query(end, "SELECT replace(pg_get_indexdef(i.indexrelid), ' ON ONLY ', ' ON '), "
                               "c.relname FROM pg_index i"
                               " JOIN pg_class c ON c.oid = i.indexrelid"
-                              " WHERE c.relnamespace = current_schema()::regnamespace"
+                              " WHERE c.relnamespace = quote_ident(current_schema())::regnamespace"
                               " AND NOT c.relispartition AND NOT EXISTS"
                               " (SELECT 1 FROM pg_constraint k WHERE k.conindid = i.indexrelid)");
     for (int i = 0; end->indexes && i < PQntuples(end->indexes); i++)

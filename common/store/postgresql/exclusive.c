@@ -51,11 +51,11 @@ bool exclusive_read_number(struct exclusive *database, const char *sql, int64_t 
 
 bool exclusive_list_tables(struct exclusive *database, struct copy_columns *names)
 {
-    PGresult *result = exclusive_query(database,
-                                       "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p')"
-                                       " AND NOT relispartition"
-                                       " AND relnamespace = current_schema()::regnamespace"
-                                       " ORDER BY relname");
+    PGresult *result = exclusive_query(
+        database, "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p')"
+                  " AND NOT relispartition"
+                  " AND relnamespace = quote_ident(current_schema())::regnamespace"
+                  " ORDER BY relname");
     names->count = 0;
     for (int i = 0; result && i < PQntuples(result) && names->count < COPY_MAX_COLUMNS; i++)
         snprintf(names->names[names->count++], COPY_NAME_SIZE, "%s", PQgetvalue(result, i, 0));

@@ -32,22 +32,26 @@ static bool read_number(struct connection *connection, const char *sql, int64_t 
     return good;
 }
 
-/* Tables that the search_path shows behind the schema in which new ones would be made: a schema that was made later and has the
-   role's name would have a second, empty set of them. */
+/* Tables in another schema than the one in which new ones would be made: where the search_path has changed, or a schema was
+   renamed, or made later with the role's name, there would be a second, empty set of them. */
 static bool hides_tables(struct connection *connection, char problem[STORE_ERROR_SIZE])
 {
     PGresult *result = connection_query(
         connection,
-        "SELECT relnamespace::regnamespace, current_schema(), current_user FROM pg_class"
-        " WHERE oid = to_regclass('message_state') AND to_regclass('schema_version') IS NOT NULL"
-        " AND relnamespace <> current_schema()::regnamespace",
+        "SELECT relnamespace::regnamespace,"
+        " coalesce('leads to ' || quote_ident(current_schema()) || ' first', 'leads nowhere'), "
+        "quote_ident(current_user)"
+        " FROM pg_class AS of_version WHERE relkind = 'r' AND relname = 'schema_version'"
+        " AND relnamespace IS DISTINCT FROM to_regnamespace(quote_ident(current_schema()))"
+        " AND EXISTS (SELECT FROM pg_class WHERE relkind = 'r' AND relname = 'message_state'"
+        " AND relnamespace = of_version.relnamespace) LIMIT 1",
         problem);
     bool hides = !result || PQntuples(result) > 0;
     if (result && hides)
         snprintf(
             problem, STORE_ERROR_SIZE,
-            "its tables are in the schema %.100s, and the search_path leads to %.100s first: ALTER"
-            " ROLE %.100s SET search_path = %.100s",
+            "its tables are in the schema %.100s, and the search_path %.120s: ALTER ROLE %.100s SET"
+            " search_path = %.100s",
             PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1), PQgetvalue(result, 0, 2),
             PQgetvalue(result, 0, 0));
     PQclear(result);
@@ -61,7 +65,7 @@ static bool read_window(struct connection *connection, struct window *window,
     *window = (struct window){0, 0};
     if (!read_number(connection,
                      "SELECT count(*) FROM pg_class WHERE relnamespace ="
-                     " current_schema()::regnamespace AND relkind = 'r' AND relname"
+                     " quote_ident(current_schema())::regnamespace AND relkind = 'r' AND relname"
                      " IN ('schema_version', 'message_state')",
                      &ours, problem))
         return false;
@@ -72,7 +76,7 @@ static bool read_window(struct connection *connection, struct window *window,
                            &window->compatible_from, problem);
     if (!read_number(connection,
                      "SELECT count(*) FROM pg_class WHERE relnamespace ="
-                     " current_schema()::regnamespace AND relkind IN ('r', 'p', 'v')",
+                     " quote_ident(current_schema())::regnamespace AND relkind IN ('r', 'p', 'v')",
                      &tables, problem))
         return false;
     if (tables > 0)

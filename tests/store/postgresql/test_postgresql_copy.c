@@ -18,7 +18,7 @@ static int teardown(void **state)
     if (!is_postgresql())
         return 0;
     const struct store_fixture *fixture = *state;
-    postgresql_number(fixture->dsn, "DROP SCHEMA pristine CASCADE");
+    postgresql_number(fixture->dsn, "DROP SCHEMA IF EXISTS pristine CASCADE");
     return store_fixture_teardown(state);
 }
 
@@ -54,7 +54,8 @@ static void messages_in_all_statuses_go_there_and_back(void **state)
     assert_int_equal(store_copy(fixture->dsn, path, &copy, problem), ERROR_STORE_UNAVAILABLE);
     assert_non_null(strstr(problem, "it was copied to"));
 
-    postgresql_number(fixture->dsn, "DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+    postgresql_number(fixture->dsn,
+                      "DROP SCHEMA IF EXISTS public, pristine CASCADE; CREATE SCHEMA public");
     if (store_copy(path, fixture->dsn, &copy, problem) != ERROR_NONE)
         fail_msg("%s", problem);
     assert_int_equal(access(path, F_OK), -1);
@@ -80,7 +81,8 @@ static void given_file(struct store_fixture *fixture, const char *path)
     store_fixture_close(fixture);
     if (store_copy(fixture->dsn, path, &copy, problem) != ERROR_NONE)
         fail_msg("%s", problem);
-    postgresql_number(fixture->dsn, "DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+    postgresql_number(fixture->dsn,
+                      "DROP SCHEMA IF EXISTS public, pristine CASCADE; CREATE SCHEMA public");
     store_fixture_open(fixture);
     store_fixture_close(fixture);
 }

@@ -53,7 +53,7 @@ static void what_is_no_database_of_a_gateway_is_refused(void **state)
         postgresql_number(fixture->dsn, cases[i].sql);
         assert_refused(fixture->options, cases[i].expected);
     }
-    postgresql_number(fixture->dsn, "DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+    postgresql_number(fixture->dsn, "DROP SCHEMA public, pristine CASCADE; CREATE SCHEMA public");
     struct store_options options = fixture->options;
     options.must_exist = true;
     assert_refused(options, "it is empty");
