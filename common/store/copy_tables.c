@@ -55,6 +55,7 @@ const struct copied_table copy_to_sqlite[] = {
                    " AS id, r.id AS removed FROM event_id s, removed_event r) AS events"},
     {"idempotency_by_key", NULL}, /* computed */
     {"idempotency_state", NULL},  /* computed */
+    {"origin", NULL},             /* the target's own */
     {"probe", NULL},              /* says nothing */
     {0},
 };
@@ -71,7 +72,8 @@ bool copy_may_replace(const char *table)
                                          "sending",       "last_configuration",
                                          "probe",         "idempotency_state",
                                          "broker",        "lease",
-                                         "writer",        "schema_version"};
+                                         "writer",        "schema_version",
+                                         "origin"};
     for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++) {
         if (strcmp(tables[i], table) == 0)
             return true;

@@ -65,14 +65,36 @@ static bool is_in_use(const struct command *command, const char *path)
     return is_own || process_lock_find_holder(path, holder);
 }
 
-/* Removes all but the newest backups and reports each. False if one cannot be removed. */
-static bool remove_old(const struct command *command, const char *folder, int64_t kept)
+/* Leaves those of the database that `made` is a backup of: others may have theirs in the same folder. */
+static int keep_siblings(struct dirent **backups, int count, const char *folder, const char *made)
+{
+    int64_t origin = database_file_origin(made);
+    char path[PATH_SIZE];
+    int kept = 0;
+    for (int i = 0; i < count; i++) {
+        snprintf(path, sizeof(path), "%s/%s", folder, backups[i]->d_name);
+        if (database_file_origin(path) == origin)
+            backups[kept++] = backups[i];
+        else
+            free(backups[i]);
+    }
+    return kept;
+}
+
+/* Removes all but the newest backups of the same database, and reports each. False if one cannot be removed. */
+static bool remove_old(const struct command *command, const char *folder, const char *made,
+                       int64_t kept)
 {
     struct dirent **backups;
     char path[PATH_SIZE];
+    bool good = true;
+    if (kept == 0)
+        return true;
     int count = find_backups(folder, &backups);
-    bool good = count >= 0;
-    for (int i = 0; kept > 0 && i < count - kept; i++) {
+    if (count < 0)
+        return false;
+    count = keep_siblings(backups, count, folder, made);
+    for (int i = 0; i < count - kept; i++) {
         snprintf(path, sizeof(path), "%s/%s", folder, backups[i]->d_name);
         if (is_in_use(command, path))
             continue;
@@ -119,7 +141,7 @@ static int create(struct store *store, const struct command *command)
         content_print(&content);
         puts("; written to disk, read back and checked.");
     }
-    bool good = remove_old(command, folder, kept);
+    bool good = remove_old(command, folder, path, kept);
     if (command->json) {
         json_end_array(command->json);
         json_end_object(command->json);
@@ -200,7 +222,7 @@ static const struct command_option create_options[] = {
     TO_OPTION,
     {.name = "keep",
      .value = "N",
-     .meaning = "number of newest backups to keep (0: all, default 14)"},
+     .meaning = "number of newest backups of this database to keep (0: all, default 14)"},
     {0},
 };
 static const struct command_option list_options[] = {TO_OPTION, {0}};

@@ -204,9 +204,10 @@ def test_one_follows_another_at_once(make_gateway):
 def test_the_newest_backups_are_kept(make_gateway):
     gateway = make_gateway().start()
     folder = gateway.database.parent / "backups"
-    folder.mkdir()
+    first = at(gateway, run(gateway, "backup", "create")["path"])
     for day in range(1, 21):
-        (folder / f"sms-gateway-202601{day:02}T030000.000Z.db").write_text("old")
+        shutil.copy(first, folder / f"sms-gateway-202601{day:02}T030000.000Z.db")
+    os.remove(first)
     (folder / "notes.db").write_text("somebody's own")
     assert len(run(gateway, "backup", "create")["removed"]) == 7  # as a rule 14 stay
     assert len(run(gateway, "backup", "list")["backups"]) == 14
@@ -223,14 +224,29 @@ def test_no_database_of_a_gateway_is_removed_as_an_old_backup(make_gateway, tmp_
     def name(day):
         return str(tmp_path / f"sms-gateway-202601{day:02}T030000.000Z.db")
 
-    own, other = (make_gateway(DATABASE_PATH=name(day)).start() for day in (1, 2))
-    with open(name(3), "w", encoding="ascii") as file:
-        file.write("old")
+    own = make_gateway(DATABASE_PATH=name(1)).start()
+    for day in (2, 3):
+        os.rename(at(own, run(own, "backup", "create")["path"]), name(day))
+    other = make_gateway(DATABASE_PATH=name(2)).start()
     made = run(own, "backup", "create", "--to", str(tmp_path), "--keep", "1")
     assert made["removed"] == [name(3)]
     stop_programs(own)
     assert run(own, "backup", "create", "--to", str(tmp_path), "--keep", "1")["removed"] == [made["path"]]
     assert os.path.exists(name(1)) and other.api.send()["status"] == "queued"
+
+
+def test_gateways_that_share_a_folder_remove_their_own_backups_only(make_gateway, tmp_path):
+    gateways = [make_gateway().start() for _ in range(2)]
+    create = ["backup", "create", "--to", str(tmp_path), "--keep", "1"]
+    (tmp_path / "sms-gateway-20260101T030000.000Z.db").write_text("no database")
+    first = [run(gateway, *create) for gateway in gateways]
+    assert [made["removed"] for made in first] == [[], []]
+    second = [run(gateway, *create) for gateway in gateways]
+    assert [made["removed"] for made in second] == [[made["path"]] for made in first]
+    # Also those of a database that was restored from one of them.
+    stop_programs(gateways[0])
+    run(gateways[0], "restore", second[0]["path"])
+    assert run(gateways[0], *create)["removed"] == [second[0]["path"]]
 
 
 @pytest.mark.parametrize("make, told", [

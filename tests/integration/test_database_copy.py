@@ -20,7 +20,7 @@ from harness.waiting import LIMIT_SECONDS, LOAD_LIMIT_SECONDS, wait_for
 from harness.webhook_receiver import OK, Receiver
 
 numbers = itertools.count(1)
-NEVER_COPIED = {"sqlite": {"probe", "idempotency_by_key", "idempotency_state"}, "postgresql": {"schema_version", "writer"}}
+NEVER_COPIED = {"sqlite": {"origin", "probe", "idempotency_by_key", "idempotency_state"}, "postgresql": {"schema_version", "writer"}}
 TEXT = "it's \"ü👋\" \\ \t\n{{}} {}"
 NOW_MS = 1_790_000_000_000
 

@@ -197,6 +197,18 @@ enum error database_file_back_up(const char *given, const char *backup_path,
     return work.error;
 }
 
+int64_t database_file_origin(const char *path)
+{
+    char reason[STORE_ERROR_SIZE];
+    struct file_work attempt = {.problem = reason};
+    sqlite3 *db = file_work_open(&attempt, path);
+    int64_t version, origin = 0;
+    if (db && read_version(&attempt, db, path, &version))
+        (void)!file_work_read_number(&attempt, db, path, "SELECT number FROM origin", &origin);
+    sqlite3_close(db);
+    return origin;
+}
+
 /* ---- With exclusive access ---- */
 
 /* The same for a database that must exist. */

@@ -38,6 +38,9 @@ MUST_CHECK enum error database_file_back_up(const char *path, const char *backup
                                             struct database_file_content *content,
                                             char problem[STORE_ERROR_SIZE]);
 
+/* A number that a database and its backups have in common, and no other database has. 0: it cannot be read. */
+MUST_CHECK int64_t database_file_origin(const char *path);
+
 struct database_file_restored {
     struct database_file_content content;
     int64_t unknown;      /* messages that were open in the backup */

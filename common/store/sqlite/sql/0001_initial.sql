@@ -537,6 +537,14 @@ BEGIN
     UPDATE idempotency_state SET removed_id = OLD.id WHERE removed_id < OLD.id;
 END;
 
+-- ---- Which database this is: its backups tell themselves from those of others in the same folder ----
+
+CREATE TABLE origin (
+    only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+    number   INTEGER NOT NULL
+) STRICT;
+INSERT INTO origin VALUES (1, random());
+
 -- ---- The readiness probe, which must know that a commit works ----
 
 CREATE TABLE probe (
