@@ -29,7 +29,8 @@ static const char *error_code_of(const struct store_transition *transition)
 {
     bool is_own_word = transition->is_devices_code && *transition->error_code &&
                        !send_result_is_known(transition->error_code) &&
-                       strcmp(transition->error_code, MESSAGE_TOO_LONG) != 0;
+                       strcmp(transition->error_code, MESSAGE_TOO_LONG) != 0 &&
+                       strcmp(transition->error_code, message_status_name(transition->to)) != 0;
     return is_own_word ? "other" : transition->error_code;
 }
 

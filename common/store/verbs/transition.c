@@ -131,12 +131,22 @@ static enum error note_device_error(struct store_transaction *transaction,
                                                   &last_error);
 }
 
+/* An expired message says so, whether the gateway or a device has looked at the clock. */
+static struct message_error error_for(enum message_status to, const char *code, const char *text)
+{
+    bool expires = to == MESSAGE_EXPIRED;
+    return (struct message_error){
+        .code = expires && !(code && *code) ? message_status_name(MESSAGE_EXPIRED) : code,
+        .text = expires && !(text && *text) ? "it was not sent before its time was over" : text,
+    };
+}
+
 enum error transition_apply(struct store_transaction *transaction, struct message_row *row,
                             enum message_status to, enum transition_reason reason, const char *code,
                             const char *text)
 {
     struct message_row after = next_row(transaction, row, to);
-    const struct message_error message_error = {code, text};
+    const struct message_error message_error = error_for(to, code, text);
     enum error error = ERROR_NONE;
     bool sent_nothing = to == MESSAGE_CANCELLED || to == MESSAGE_EXPIRED;
     if (sent_nothing && row->status != MESSAGE_QUEUED)
@@ -178,8 +188,7 @@ enum error transition_cancel(struct store_transaction *transaction, struct messa
 
 enum error transition_expire(struct store_transaction *transaction, struct message_row *row)
 {
-    return transition_apply(transaction, row, MESSAGE_EXPIRED, TRANSITION_EXPIRED, "expired",
-                            "it was not sent before its time was over");
+    return transition_apply(transaction, row, MESSAGE_EXPIRED, TRANSITION_EXPIRED, NULL, NULL);
 }
 
 enum error transition_dispatch(struct store_transaction *transaction, struct message_row *row,
