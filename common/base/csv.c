@@ -189,6 +189,11 @@ static bool check_names(struct csv_reader *reader, size_t count, struct csv_prob
         refuse(problem, reader->line, "has %zu columns; the limit is %d", count, CSV_MAX_COLUMNS);
         return false;
     }
+    if (strcasecmp(reader->columns[0], "sep=") == 0) {
+        refuse(problem, reader->line,
+               "tells Excel the separator; remove the line: it is not needed");
+        return false;
+    }
     for (size_t i = 0; i < count; i++) {
         const char *name = reader->columns[i] = without_spaces(reader->columns[i]);
         reader->column_count = i;

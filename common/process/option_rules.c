@@ -26,6 +26,21 @@ static bool lacks_offset(const char *text)
            clock_parse(with_offset, &wall_ms);
 }
 
+/* "2026-11-23T09:45:00+0100", as strftime's %z writes it; in a URL the + may have become a space. */
+static bool lacks_colon(const char *text)
+{
+    enum { MINUTES = 2, OFFSET = 5 };
+    char with_colon[64];
+    int64_t wall_ms;
+    size_t length = strlen(text);
+    if (length < OFFSET || length + 2 > sizeof(with_colon))
+        return false;
+    const char *offset = text + length - OFFSET, *minutes = text + length - MINUTES;
+    snprintf(with_colon, sizeof(with_colon), "%.*s%c%.2s:%s", (int)(offset - text), text,
+             *offset == ' ' ? '+' : *offset, offset + 1, minutes);
+    return clock_parse(with_colon, &wall_ms);
+}
+
 /* "2026-02-30T09:45:00Z" */
 static bool has_no_such_day(const char *text)
 {
@@ -51,6 +66,9 @@ enum error option_rules_parse_time(const char *text, int64_t *wall_ms,
             "has no UTC offset; append Z for UTC, as in 2026-11-23T09:45:00Z, or an offset"
             " such as -05:00",
             reason);
+    if (lacks_colon(text))
+        return refuse(ERROR_INVALID_VALUE,
+                      "needs a colon in its UTC offset, as in 2026-11-23T09:45:00+01:00", reason);
     if (has_no_such_day(text))
         return refuse(ERROR_INVALID_VALUE, "names a day that its month does not have", reason);
     return refuse(ERROR_INVALID_VALUE, "must be an RFC 3339 time such as 2026-11-23T09:45:00Z",

@@ -102,6 +102,7 @@ static void problems_are_named_with_their_line(void **state)
         {TEXT("a,b\n1,\"2\n\xe4\"\n"), "3!is not valid UTF-8; is it in Latin-1 or Windows-1252? "
                                        "Save it in UTF-8 (Excel: CSV UTF-8)"},
         {TEXT("a,b,\n"), "1!has no name for column 3; name it, or remove it"},
+        {TEXT("sep=;\na;b\n1;2"), "1!tells Excel the separator; remove the line: it is not needed"},
         {TEXT("a,b, a \n"), "1!has the column a twice; rename or remove one"},
         {TEXT("a,b\n1\n2,3\n4,5,6\n7,8"),
          "[a][b] 2!has only 1 cells for 2 columns, separated by a comma 3[2][3]"
