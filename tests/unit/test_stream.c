@@ -392,6 +392,18 @@ static void the_end_of_a_stream_tells_why_and_when_to_come_back(void **state)
     }
 }
 
+static void the_next_pass_comes_after_a_pause_that_a_suspension_does_not_prolong(void **state)
+{
+    enum { BEGAN_MS = 1000, DAY_MS = 86400000 };
+    (void)state;
+    assert_int_equal(stream_next_pass_ms(BEGAN_MS, BEGAN_MS, false), BEGAN_MS + 2);
+    assert_int_equal(stream_next_pass_ms(BEGAN_MS, BEGAN_MS, true), BEGAN_MS + 1);
+    assert_int_equal(stream_next_pass_ms(BEGAN_MS, BEGAN_MS + 20, true), BEGAN_MS + 40);
+    /* The time goes on while the machine is suspended. */
+    assert_in_range(stream_next_pass_ms(BEGAN_MS, BEGAN_MS + DAY_MS, false), BEGAN_MS + DAY_MS,
+                    BEGAN_MS + DAY_MS + 1000);
+}
+
 UNIT_TESTS(cmocka_unit_test(each_event_comes_once_wherever_the_connection_breaks),
            cmocka_unit_test(each_event_comes_once_however_slowly_it_is_read),
            cmocka_unit_test(a_stream_begins_where_the_client_ended_or_says_why_not),
@@ -401,4 +413,5 @@ UNIT_TESTS(cmocka_unit_test(each_event_comes_once_wherever_the_connection_breaks
            cmocka_unit_test(a_quiet_stream_is_kept_alive),
            cmocka_unit_test(who_asked_is_told_once_that_the_queue_has_changed),
            cmocka_unit_test(a_client_that_takes_nothing_is_closed),
-           cmocka_unit_test(the_end_of_a_stream_tells_why_and_when_to_come_back))
+           cmocka_unit_test(the_end_of_a_stream_tells_why_and_when_to_come_back),
+           cmocka_unit_test(the_next_pass_comes_after_a_pause_that_a_suspension_does_not_prolong))

@@ -20,11 +20,6 @@ enum {
     TICK_MS = 1000,
     /* How often new events are looked for, while anyone follows, without news: most commits of other programs ring no bell. */
     LOOK_MS = 20,
-    /* From one read to the next, so that followers get several events at once; and from one part of them to the next. At least
-       twice as long as it took to write to a part. */
-    INTERVAL_MS = 2,
-    PART_INTERVAL_MS = 1,
-    LONGEST_PAUSE_MS = 1000, /* the time may hold a suspension of the machine */
     MAX_ERRORS_BYTES = 4096,
 };
 
@@ -287,9 +282,7 @@ static void pass_on(struct stream_server *server)
         server->look_at_ms = clock_monotonic_ms() + LOOK_MS;
     }
     server->is_passing = stream_clients_pass_on(&server->clients);
-    int64_t interval_ms = server->is_passing ? PART_INTERVAL_MS : INTERVAL_MS;
-    int64_t now_ms = clock_monotonic_ms(), pause_ms = MAX(interval_ms, 2 * (now_ms - began_ms));
-    server->pass_at_ms = MIN(began_ms + pause_ms, now_ms + LONGEST_PAUSE_MS);
+    server->pass_at_ms = stream_next_pass_ms(began_ms, clock_monotonic_ms(), server->is_passing);
 }
 
 /* Does what is due. Returns the milliseconds to the next, or -1. */

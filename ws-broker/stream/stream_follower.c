@@ -318,3 +318,17 @@ bool stream_follower_tick(struct stream_follower *follower, int64_t now_ms)
     buffer_append_text(&follower->own, "\n");
     return true;
 }
+
+int64_t stream_next_pass_ms(int64_t began_ms, int64_t ended_ms, bool left_some)
+{
+    /* From one read to the next, so that followers get several events at once; and from one part of them to the next. At least
+       twice as long as it took to write to a part. */
+    enum {
+        INTERVAL_MS = 2,
+        PART_INTERVAL_MS = 1,
+        LONGEST_PAUSE_MS = 1000 /* the time may hold a suspension of the machine */
+    };
+    int64_t interval_ms = left_some ? PART_INTERVAL_MS : INTERVAL_MS;
+    int64_t pause_ms = MAX(interval_ms, 2 * (ended_ms - began_ms));
+    return MIN(began_ms + pause_ms, ended_ms + LONGEST_PAUSE_MS);
+}

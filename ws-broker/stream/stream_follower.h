@@ -88,4 +88,7 @@ MUST_CHECK bool stream_follower_tick(struct stream_follower *follower, int64_t n
    for it again. */
 void stream_follower_say_end(struct stream_follower *follower, const char *why);
 
+/* When followers are written to again, after a pass from began_ms to ended_ms; left_some: it did not come to all of them. */
+int64_t stream_next_pass_ms(int64_t began_ms, int64_t ended_ms, bool left_some);
+
 #endif
