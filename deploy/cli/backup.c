@@ -81,7 +81,8 @@ static int keep_siblings(struct dirent **backups, int count, const char *folder,
     return kept;
 }
 
-/* Removes all but the newest backups of the same database, and reports each. False if one cannot be removed. */
+/* Removes all but the newest backups of the same database, and reports each; never `made`, which is not the newest by its name
+   where the clock was set back. False if one cannot be removed. */
 static bool remove_old(const struct command *command, const char *folder, const char *made,
                        int64_t kept)
 {
@@ -96,7 +97,7 @@ static bool remove_old(const struct command *command, const char *folder, const 
     count = keep_siblings(backups, count, folder, made);
     for (int i = 0; i < count - kept; i++) {
         snprintf(path, sizeof(path), "%s/%s", folder, backups[i]->d_name);
-        if (is_in_use(command, path))
+        if (strcmp(path, made) == 0 || is_in_use(command, path))
             continue;
         good &= unlink(path) == 0;
         if (command->json)

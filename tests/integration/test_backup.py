@@ -9,6 +9,7 @@ from collections import Counter
 
 import pytest
 
+from harness.clock import FAKETIME
 from harness.load import Load
 from harness.phone import AssuredPhone, Phone
 from harness.phone_sim import AssuredPhones
@@ -217,6 +218,17 @@ def test_the_newest_backups_are_kept(make_gateway):
     assert left[-1] == made["path"] and len(left) == 5
     assert [os.path.basename(path)[18:20] for path in left[:-2]] == ["18", "19", "20"]
     assert (folder / "notes.db").exists()
+
+
+def test_a_backup_that_was_just_made_stays_whatever_the_clock_says(make_gateway):
+    gateway = make_gateway().make_database()
+    for _ in range(2):
+        run(gateway, "backup", "create")
+    for now in ("@1970-01-02 00:00:00", "@2100-01-02 00:00:00"):
+        gateway.environment |= {"LD_PRELOAD": FAKETIME, "FAKETIME": now}
+        made = run(gateway, "backup", "create", "--keep", "1")
+        assert made["path"] not in made["removed"] and at(gateway, made["path"]).exists()
+        assert run(gateway, "backup", "verify", made["path"])["messages"]["queued"] == 0
 
 
 def test_no_database_of_a_gateway_is_removed_as_an_old_backup(make_gateway, tmp_path):
