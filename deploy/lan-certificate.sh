@@ -62,11 +62,19 @@ done
 [ -d "${folder%/*}" ] || mkdir -m 770 "${folder%/*}" # the mode of data/
 mkdir -p "$folder"
 chmod 755 "$folder" # the certificates in it are public
+exec {lock}<"$folder"
+flock "$lock" # one after another: each would make a CA
 work=$(mktemp -d "$folder/new.XXXXXX")
 trap 'rm -rf "$work" "$ca_key.new" "$key.new"' EXIT # a key is created in its own folder: others may read FOLDER
 for pair in "$folder/ca.key=$ca_key" "$folder/server.key=$key"; do # move keys from their former place
     [ -e "${pair#*=}" ] || [ ! -e "${pair%%=*}" ] || mv "${pair%%=*}" "${pair#*=}"
 done
+
+if [ -e "$folder/ca.crt" ] && [ ! -e "$ca_key" ]; then # with a new CA no phone would trust the gateway
+    echo "$ca_key is missing: the key of the CA $folder/ca.crt, which phones and clients trust. Put it back, or give its path" >&2
+    echo "with --ca-key FILE. For a new CA, which all of them must learn anew, remove $folder/ca.crt." >&2
+    exit 1
+fi
 
 cat "$folder/names" >"$work/names" 2>/dev/null || true
 for word; do

@@ -488,6 +488,21 @@ def test_the_containers_of_a_node_are_of_one_image_and_those_with_messages_reach
     assert all(node[name]["build"]["args"] == {"POSTGRESQL": "yes"} for name in node if "build" in base[name])
 
 
+def test_a_ca_whose_key_is_elsewhere_is_not_replaced(tmp_path):
+    """As deploy/TLS.md allows; phones that have learned it would trust no other one."""
+    script = [ROOT / "deploy/lan-certificate.sh", "--folder", "tls", "--settings", "/dev/null"]
+    runs = [subprocess.Popen(script, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(3)]
+    outputs = [run.communicate(timeout=LIMIT_SECONDS)[0] for run in runs]  # at once: one CA
+    assert [run.returncode for run in runs] == [0] * 3, outputs
+    assert "".join(outputs).count("Made a CA") == 1, outputs
+    files = {path: path.read_bytes() for path in (tmp_path / "tls").iterdir()}
+    (tmp_path / "tls/ca.key").rename(tmp_path / "ca.key")
+    told = subprocess.run(script, cwd=tmp_path, text=True, capture_output=True, check=False)
+    assert told.returncode == 1 and "tls/ca.key is missing" in told.stderr and "--ca-key FILE" in told.stderr, told
+    (tmp_path / "ca.key").rename(tmp_path / "tls/ca.key")
+    assert {path: path.read_bytes() for path in (tmp_path / "tls").iterdir()} == files
+
+
 def test_keys_that_were_beside_the_certificates_move_to_their_own_folders(tmp_path):
     script = ROOT / "deploy/lan-certificate.sh"
     options = ["--folder", "tls", "--settings", "/dev/null"]
