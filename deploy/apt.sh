@@ -45,7 +45,7 @@ apt_install() (
 
     "${as_root[@]}" apt-get update -q || echo "apt-get update failed; using the package lists of this machine." >&2
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 "$@" || exit 1
+        apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=900 "$@" || exit 1
     if [ "$guarded" = yes ] && command -v systemctl >/dev/null; then
         for service in "${new_services[@]}"; do
             [ -x "/usr/sbin/$service" ] || [ -x "/usr/bin/$service" ] || continue

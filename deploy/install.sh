@@ -71,26 +71,16 @@ step() {
     fi
 }
 
-# The value of a setting in the file, or nothing.
-setting_in_file() {
-    [ ! -r "$settings_file" ] ||
-        sed -n "s/\r\$//; s/^[[:space:]]*\(export[[:space:]]\+\)\?$1[[:space:]]*=[[:space:]]*//p" "$settings_file" |
-        tail -n 1 | sed "s/^'\([^']*\)'.*/\1/; t; s/^\"\([^\"]*\)\".*/\1/; t; s/[[:space:]]\+#.*//; s/[[:space:]]*\$//"
-}
-
-# Replaces the line of a setting in the file, also one that is commented out; else appends it.
+# write_setting FILE NEW NAME VALUE: copies FILE to NEW with the line of a setting replaced, also one that is commented out;
+# else appended.
 write_setting() {
-    local name=$1 line="$1='$2'" copy
-    copy=$(mktemp "$settings_file.XXXXXX")
-    chmod --reference="$settings_file" "$copy"
-    chown --reference="$settings_file" "$copy"
+    local name=$3 line="$3='$4'"
     # Values have no quotes. By the environment, because awk -v expands backslashes.
     setting=$name line=$line awk '
         $0 ~ "^[[:space:]]*#?[[:space:]]*(export[[:space:]]+)?" ENVIRON["setting"] "[[:space:]]*=" {
             if (!done) print ENVIRON["line"]; done = 1; next }
         { print }
-        END { if (!done) print ENVIRON["line"] }' "$settings_file" >"$copy"
-    mv "$copy" "$settings_file"
+        END { if (!done) print ENVIRON["line"] }' "$1" >"$2"
 }
 
 # ---- Checks ----
@@ -209,14 +199,26 @@ install_postgresql() {
     apt_install "$postgresql"
 }
 
+# A running gateway would not start again with settings that are not valid, so they are checked before they are written.
 write_settings() {
-    local name
+    local name file work later=()
+    file=$(realpath "$settings_file") # it may be a link
+    work=$(mktemp -d "$file.XXXXXX")
+    cp -p "$file" "$work/settings.env"
     for name in $(changed_settings); do
-        write_setting "$name" "${!name}"
+        write_setting "$work/settings.env" "$work/new" "$name" "${!name}"
+        cat "$work/new" >"$work/settings.env" # which keeps its owner and mode
     done
     if [ -n "${TLS_CERTIFICATE-}" ]; then # the gateway's own CA did not issue it
-        sed -i 's/^[[:space:]]*\(export[[:space:]]\+\)\?\(TLS_CA[[:space:]]*=\)/#\2/' "$settings_file"
+        sed -i 's/^[[:space:]]*\(export[[:space:]]\+\)\?\(TLS_CA[[:space:]]*=\)/#\2/' "$work/settings.env"
     fi
+    ! wants_certificate || later=(TLS_CERTIFICATE= TLS_KEY= TLS_CA= PLAIN_HTTP=everywhere) # which is made next
+    env "${later[@]}" "$programs/api-fcgi" --env-file "$work/settings.env" --check-front >/dev/null || {
+        rm -r "$work"
+        refuse "the settings would not be valid, so $settings_file is as it was."
+    }
+    mv "$work/settings.env" "$file"
+    rm -r "$work"
 }
 
 # The units have no network but their sockets, and the timer backs up a file.
@@ -298,6 +300,7 @@ for name in HTTPS_PORT HTTP_PORT; do
 done
 [ "$HTTPS_PORT" != "$HTTP_PORT" ] || refuse "HTTPS_PORT and HTTP_PORT are the same: change one."
 check_system
+[ "$dry_run" = yes ] || only_one
 check_package
 check_postgresql
 check_ports

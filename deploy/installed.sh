@@ -39,6 +39,13 @@ need_systemd() {
         refuse "systemd is not running, and the gateway needs it. For machines without systemd see deploy/container."
 }
 
+# Two scripts at once would undo each other's steps: an upgrade that finds dpkg busy would go back.
+only_one() {
+    exec {installation_lock}>/run/sms-gateway-installation.lock
+    flock -n "$installation_lock" ||
+        refuse "another script is changing this installation: try again when it has ended."
+}
+
 need_installation() {
     [ -x "$programs/api-fcgi" ] || refuse "the gateway is not installed; install.sh installs it."
 }
@@ -49,6 +56,13 @@ read_settings() {
     lines=$("$programs/api-fcgi" "$1") ||
         refuse "the settings are not valid; correct $settings_file as the message above says."
     eval "$lines" # NAME=value or NAME='value'; no value has a quote
+}
+
+# The value of a setting in the file, or nothing.
+setting_in_file() {
+    [ ! -r "$settings_file" ] ||
+        sed -n "s/\r\$//; s/^[[:space:]]*\(export[[:space:]]\+\)\?$1[[:space:]]*=[[:space:]]*//p" "$settings_file" |
+        tail -n 1 | sed "s/^'\([^']*\)'.*/\1/; t; s/^\"\([^\"]*\)\".*/\1/; t; s/[[:space:]]\+#.*//; s/[[:space:]]*\$//"
 }
 
 # The operator's tool, as the owner of the files that it writes.
@@ -172,8 +186,20 @@ schema_of_package() {
     dpkg-deb --fsys-tarfile "$1" | tar -xO ./usr/share/sms-gateway/schema-version
 }
 
+# Debian's own upgrades run at any time of the day.
+dpkg_is_free() {
+    local file
+    for file in "${DPKG_ADMINDIR:-/var/lib/dpkg}"/lock{,-frontend}; do
+        [ ! -e "$file" ] || ! grep -q "^[0-9]*: POSIX .*:$(stat -c %i "$file") " /proc/locks || return 1
+    done
+}
+
 # Without questions about changed settings: the existing file stays.
 dpkg_quietly() {
+    dpkg_is_free || {
+        echo "- wait until another program has ended its work with dpkg" >&2
+        wait_until $((SECONDS + 900)) dpkg_is_free || true # then dpkg says who has it
+    }
     DEBIAN_FRONTEND=noninteractive dpkg --force-confdef --force-confold --force-downgrade "$@" </dev/null
 }
 

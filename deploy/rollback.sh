@@ -34,6 +34,7 @@ done
 
 need_root
 need_systemd
+[ "$dry_run" = yes ] || only_one
 need_installation
 if [ -z "$package" ]; then
     package=$package_folder/previous

@@ -35,6 +35,7 @@ confirm() {
     local word=
     [ "$sure" = no ] || return 0
     [ -t 0 ] || refuse "--purge-data removes every message and backup: without a terminal it needs --yes too."
+    [ -z "$stays" ] || echo "$stays"
     read -r -p "This removes every message, backup, key and setting for good. Type purge to continue: " word
     [ "$word" = purge ] || refuse "nothing was removed."
 }
@@ -43,6 +44,19 @@ take_off() {
     systemctl disable --quiet --now sms-gateway.target 2>/dev/null || true
     systemctl stop 'sms-gateway-*' 2>/dev/null || true
     [ -z "$(installed_version)" ] || DEBIAN_FRONTEND=noninteractive apt-get "$1" -y -q sms-gateway
+}
+
+# A database that is not in the data folder: it may have been made, and be used, by others.
+data_elsewhere() {
+    local path
+    DATABASE_URL=$(setting_in_file DATABASE_URL)
+    path=$(setting_in_file DATABASE_PATH)
+    case "$DATABASE_URL" in sqlite:*) path=${DATABASE_URL#sqlite:} ;; esac
+    if uses_postgresql; then
+        echo "The messages in the PostgreSQL database of DATABASE_URL stay."
+    elif [ -n "$path" ] && [[ $path != "$data_folder"/* ]]; then
+        echo "The messages in the database $path stay."
+    fi
 }
 
 remove_data() {
@@ -61,9 +75,12 @@ if [ "$dry_run" = yes ]; then
     echo "would: stop the gateway, and remove its package"
     [ "$purge" = no ] ||
         echo "would: remove $data_folder, ${settings_file%/*}, $package_folder and the users sms-gateway and sms-gateway-web"
+    [ "$purge" = no ] || data_elsewhere
     exit 0
 fi
 need_root
+only_one
+stays=$(data_elsewhere)
 if [ "$purge" = no ]; then
     take_off remove
     echo "Removed the gateway. Its data stays in $data_folder, its settings in ${settings_file%/*}."
@@ -71,5 +88,5 @@ else
     confirm
     take_off purge
     remove_data
-    echo "Removed the gateway, its data and its settings."
+    echo "Removed the gateway, its data and its settings.${stays:+ $stays}"
 fi

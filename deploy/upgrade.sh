@@ -94,6 +94,7 @@ fail_and_go_back() {
 
 need_root
 need_systemd
+[ "$dry_run" = yes ] || only_one
 need_installation
 check_packages
 if [ "$dry_run" = yes ]; then

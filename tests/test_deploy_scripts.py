@@ -1,8 +1,10 @@
 """The operators' scripts, as far as they run without a machine of their own: their output, and what they refuse.
 `make test-deploy` runs them on a machine."""
 
+import fcntl
 import os
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -138,6 +140,90 @@ def test_a_file_that_is_no_package_is_refused(tmp_path):
     result = run("install", "--dry-run", "--package", tmp_path / "other.deb", *free_ports()[0],
                  before=as_if_systemd_ran())
     assert result.returncode == 1 and "is not a package of the gateway" in result.stdout
+
+
+def installed_copy(folder, settings):
+    """The scripts as on a machine with a gateway, whose files are in that folder; and their environment."""
+    files = {"settings_file": "etc/settings.env", "tls_folder": "etc/tls", "data_folder": "data", "package_folder": "packages",
+             "programs": "programs"}
+    shutil.copytree(ROOT / "deploy", folder / "deploy", ignore=shutil.ignore_patterns("*.md"))
+    shared = folder / "deploy/installed.sh"
+    shared.write_text(re.sub(rf"^({'|'.join(files)})=\S+", lambda line: f"{line[1]}={folder / files[line[1]]}", shared.read_text(), flags=re.M))
+    (folder / "programs").symlink_to(programs_folder("release"))
+    for name in ("etc", "dpkg/info", "dpkg/updates", "dpkg/triggers"):
+        (folder / name).mkdir(parents=True)
+    (folder / "dpkg/status").write_text("Package: sms-gateway\nStatus: install ok installed\nMaintainer: a <a@b.invalid>\n"
+                                        "Architecture: all\nVersion: 0.1.0\nDescription: a\n")
+    (folder / "etc/written.env").write_text(settings)
+    (folder / "etc/written.env").chmod(0o640)
+    (folder / "etc/settings.env").symlink_to("written.env")
+    return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DPKG_ADMINDIR": str(folder / "dpkg")}
+
+
+@pytest.mark.parametrize("option, value, words", [
+    ("--public-url", "sms.example.org", "PUBLIC_URL must be like https://"),
+    ("--listen-address", "192.0.2.7", "is not an address of this machine"),
+    ("--allowed-prefixes", "49", "ALLOWED_PREFIXES"),
+])
+def test_settings_that_would_not_be_valid_are_not_written(tmp_path, option, value, words):
+    """With them a gateway that runs would not start again."""
+    settings = "# of an operator\nPUBLIC_URL=https://old.example\nAPI_KEYS=required\nDEVICE_TOKENS=required"
+    environment = installed_copy(tmp_path, settings)
+
+    def install(*options):
+        result = subprocess.run([*as_if_systemd_ran(), tmp_path / "deploy/install.sh", *free_ports()[0], *options], env=environment,
+                                text=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT_SECONDS, check=False)
+        return result.returncode, result.stdout + result.stderr
+
+    status, told = install(option, value)
+    assert status == 1 and words in told and "is as it was" in told, told
+    assert sorted(path.name for path in (tmp_path / "etc").iterdir()) == ["settings.env", "written.env"]
+    assert (tmp_path / "etc/written.env").read_text() == settings
+    told = install("--public-url", "https://new.example")[1]  # stops where systemd is needed
+    written = tmp_path / "etc/written.env"
+    assert "PUBLIC_URL='https://new.example'\n" in written.read_text(), told
+    assert "# of an operator\n" in written.read_text() and written.stat().st_mode & 0o777 == 0o640
+    assert (tmp_path / "etc/settings.env").is_symlink()
+
+
+@pytest.mark.parametrize("arguments", (["install"], ["upgrade", "--package", "/dev/null"], ["rollback"], ["uninstall", "--yes"]),
+                         ids=lambda arguments: arguments[0])
+def test_one_script_at_a_time_changes_the_installation(tmp_path, arguments):
+    if os.path.exists("/etc/sms-gateway") or os.path.exists("/usr/lib/sms-gateway"):
+        pytest.skip("a gateway is installed here")
+    script, *options = arguments
+    environment = installed_copy(tmp_path, "")
+    result = subprocess.run([*as_if_systemd_ran(), "flock", "/run/sms-gateway-installation.lock", tmp_path / f"deploy/{script}.sh", *options],
+                            env=environment, text=True, capture_output=True, timeout=LIMIT_SECONDS, check=False)
+    assert result.returncode == 1 and "another script is changing this installation" in result.stderr, result
+
+
+def test_dpkg_is_waited_for(tmp_path):
+    """Debian's unattended upgrades have it at any time; an upgrade that failed for that would go back."""
+    environment = installed_copy(tmp_path, "")
+    package = make_package(tmp_path, version="0.2.0")
+    (tmp_path / "root").mkdir()
+    with open(tmp_path / "dpkg/lock", "w", encoding="ascii") as lock:
+        fcntl.lockf(lock, fcntl.LOCK_EX)
+        with subprocess.Popen(["bash", "-euc", '. deploy/installed.sh; dpkg_quietly --instdir="$PWD/root" --install "$0"', package],
+                              cwd=tmp_path, env=environment, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+            assert "wait until another program has ended its work with dpkg" in process.stderr.readline()
+            fcntl.lockf(lock, fcntl.LOCK_UN)
+            said = process.communicate(timeout=LIMIT_SECONDS)[1]
+    assert process.returncode == 0, said
+    assert "Version: 0.2.0\n" in (tmp_path / "dpkg/status").read_text()
+
+
+def test_a_database_elsewhere_is_said_to_stay(tmp_path):
+    for settings, words in (("DATABASE_PATH=/srv/sms/a.db # big", "The messages in the database /srv/sms/a.db stay."),
+                            ("DATABASE_URL='postgresql://gateway:secret@db/sms'", "The messages in the PostgreSQL database of DATABASE_URL stay."),
+                            ("DATABASE_PATH=data/a.db", None)):
+        folder = tmp_path / str(len(words or ""))
+        environment = installed_copy(folder, settings.replace("data/", f"{folder}/data/"))
+        told = subprocess.run([folder / "deploy/uninstall.sh", "--dry-run", "--purge-data"], env=environment, text=True, check=True,
+                              capture_output=True, timeout=LIMIT_SECONDS).stdout
+        assert (words in told) if words else "stay" not in told, told
+        assert "secret" not in told
 
 
 def test_the_self_test_sees_the_keys_and_phones_of_others(tmp_path):
