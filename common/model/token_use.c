@@ -27,23 +27,29 @@ void token_use_identify(const struct message_id *journal, const char *device_nam
                         char identity[TOKEN_IDENTITY_SIZE])
 {
     char text[MESSAGE_ID_TEXT_SIZE];
-    identity[0] = '\0';
     if (journal) {
         message_id_format(journal, text);
         snprintf(identity, TOKEN_IDENTITY_SIZE, JOURNAL "%s", text);
-    } else if (*device_name) {
+    } else {
         snprintf(identity, TOKEN_IDENTITY_SIZE, NAME "%s", device_name);
     }
+}
+
+bool token_use_is_silent(const struct token_use *use, const char *identity)
+{
+    return strcmp(identity, use->identity) == 0 ||
+           (strcmp(identity, NAME) == 0 && !is_journal(use->identity));
 }
 
 bool token_use_change(struct token_use *use, const char *identity, bool known, int64_t identities,
                       int64_t now_ms)
 {
     bool journals = is_journal(identity) && is_journal(use->identity);
+    bool levels = is_journal(identity) != is_journal(use->identity);
     if (now_ms - use->returned_at_ms > TOKEN_IDENTITY_KEPT_MS)
         use->returns = 0;
     /* A device with three names just changes its name from time to time. */
-    if (known && (journals || identities == 2)) {
+    if (known && (journals || levels || identities == 2)) {
         use->returns += journals ? JOURNAL_RETURNS : NAME_RETURNS;
         use->returned_at_ms = now_ms;
     }

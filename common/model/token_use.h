@@ -12,7 +12,8 @@
  * - Identities that return after another identity. On the assured level the identity is the journal id: a phone that
  *   loses its journal makes a new one and never has the old one again, so an old journal that returns twice belongs to a
  *   second phone. A basic phone has only its device_name, which may be changed and changed back: that counts half, and
- *   only while there are exactly two names.
+ *   only while there are exactly two names. A basic phone and an assured one in turn count half, too, whatever the name, or
+ *   without one.
  *
  * - Of a polled device, whose token is all that it has, versions of its app that become older. An app is updated, and is not
  *   taken back to an older version without its token. Once may be a request that was late; twice are two phones in turn.
@@ -37,11 +38,15 @@ struct token_use {
     int64_t forgiven_until_ms;
 };
 
-/* The identity of a device; "" if it gives none. `journal` is NULL for a basic device. */
+/* The identity of a device. `journal` is NULL for a basic device, whose name may be "". */
 void token_use_identify(const struct message_id *journal, const char *device_name,
                         char identity[TOKEN_IDENTITY_SIZE]);
 
-/* A device connects with another identity than use->identity. `known`: the identity was used in the last
+/* Whether an identity says nothing: it is that of the newest connection, or of a basic device without a name, and no journal was
+   before it. */
+MUST_CHECK bool token_use_is_silent(const struct token_use *use, const char *identity);
+
+/* A device connects with an identity that is not silent. `known`: the identity was used in the last
    TOKEN_IDENTITY_KEPT_MS; `identities`: the number of identities in that time, with this one. True if it is now certain
    that two phones use the token. */
 MUST_CHECK bool token_use_change(struct token_use *use, const char *identity, bool known,

@@ -99,6 +99,18 @@ def test_names_in_turn_are_two_basic_phones_also_when_they_never_meet(shared):
     check_quarantined(shared, "names", token)
 
 
+def test_a_basic_program_with_the_token_of_an_assured_phone_is_found(shared):
+    """It connects while the owner is away, without a name, and leaves before the owner is back."""
+    token = shared.device_token("levels")
+    journal = str(uuid.uuid4())
+    for turn in range(3):
+        AssuredPhone(shared, "levels", journal, token=token).close()
+        thief = Phone(shared, "levels", token=token, hello=False)
+        assert greeted(thief, {}) == (turn < 2)
+        thief.close()
+    check_quarantined(shared, "levels", token)
+
+
 def test_versions_of_an_app_in_turn_are_two_polled_phones(shared):
     """A backup of the app on another phone has its token, and often another version."""
     owner, copy = SmsgatePhone(shared, "1.75.0"), SmsgatePhone(shared, "1.68.2")

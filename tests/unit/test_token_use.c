@@ -47,7 +47,7 @@ static bool connect_identity(struct token *token, const char *identity)
 {
     bool known = false;
     int64_t count = 0;
-    if (!*identity || strcmp(identity, token->use.identity) == 0)
+    if (token_use_is_silent(&token->use, identity))
         return false;
     if (*token->use.identity)
         see(token, token->use.identity);
@@ -213,6 +213,27 @@ static void a_basic_phone_and_an_assured_one_in_turn_are_two(void **state)
     assert_int_equal(turns, 6);
 }
 
+/* A program with a copied token says any name, or none. */
+static void a_basic_thief_without_a_name_or_with_a_new_one_each_time_is_found_by_a_journal(
+    void **state)
+{
+    (void)state;
+    for (int named = 0; named < 2; named++) {
+        struct token token = new_token();
+        bool found = false;
+        int visits = 0;
+        for (; visits < 10 && !found; visits++) {
+            char name[32] = "";
+            if (named)
+                snprintf(name, sizeof(name), "thief %d", visits);
+            found = connect_assured(&token, 1) || connect_basic(&token, name);
+            token.now_ms += HOUR;
+        }
+        assert_true(found);
+        assert_int_equal(visits, named ? 5 : 3);
+    }
+}
+
 static void names_of_any_length_are_told_apart_and_never_taken_for_journals(void **state)
 {
     char name[DEVICE_NAME_SIZE], one[TOKEN_IDENTITY_SIZE], two[TOKEN_IDENTITY_SIZE];
@@ -299,6 +320,8 @@ UNIT_TESTS(cmocka_unit_test(one_phone_may_connect_as_often_as_it_likes),
            cmocka_unit_test(a_renamed_phone_is_one_phone),
            cmocka_unit_test(a_phone_that_learns_the_assured_level_is_one_phone),
            cmocka_unit_test(a_basic_phone_and_an_assured_one_in_turn_are_two),
+           cmocka_unit_test(
+               a_basic_thief_without_a_name_or_with_a_new_one_each_time_is_found_by_a_journal),
            cmocka_unit_test(names_of_any_length_are_told_apart_and_never_taken_for_journals),
            cmocka_unit_test(takeovers_count_by_how_often_they_are),
            cmocka_unit_test(two_takeovers_are_forgiven_after_ten_minutes),

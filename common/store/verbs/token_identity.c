@@ -48,7 +48,7 @@ enum error token_identity_note(struct store_transaction *transaction,
     *quarantined = false;
     token_use_identify(device->assured ? &device->journal : NULL, connect->info.name, identity);
     enum error error = rows->find_token_use(transaction->database, token_id, &use);
-    if (error != ERROR_NONE || !*identity || strcmp(identity, use.identity) == 0)
+    if (error != ERROR_NONE || token_use_is_silent(&use, identity))
         return error;
     if (*use.identity) /* until now */
         error = rows->save_identity(transaction->database, token_id, use.identity,
