@@ -34,7 +34,7 @@ static const struct route routes[] = {
     {"POST", "/api/batches", 202, API_SCOPE_SEND,
      JSON | KEY | QUERY | ROUTE_BATCH_BODY | ROUTE_CSV_BODY, batches_handle_create},
     {"GET", "/api/batches", 200, API_SCOPE_READ, QUERY | SLOW, batches_handle_list},
-    {"GET", "/api/batches/{batch_id}", 200, API_SCOPE_READ, 0, batches_handle_get},
+    {"GET", "/api/batches/{batch_id}", 200, API_SCOPE_READ, SLOW, batches_handle_get},
     {"DELETE", "/api/batches/{batch_id}", 200, API_SCOPE_SEND, 0, batches_handle_cancel},
     {"GET", "/api/inbox", 200, API_SCOPE_INBOX, QUERY | SLOW, inbox_handle_list},
     {"GET", "/api/inbox/{incoming_id}", 200, API_SCOPE_INBOX, 0, inbox_handle_get},

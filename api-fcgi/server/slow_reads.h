@@ -1,5 +1,5 @@
 /*
- * Reads that may take long: lists of messages and devices, and /metrics. They run on a few threads of
+ * Reads that may take long: lists of messages and devices, the counts of a batch, and /metrics. They run on a few threads of
  * their own, at a lower priority than the workers, so that any number of them does not slow down the
  * acceptance of messages. Keys take turns, and one key never has all of the threads.
  */

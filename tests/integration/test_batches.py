@@ -1,11 +1,17 @@
 """GET and POST /api/batches; GET and DELETE /api/batches/{batch_id}."""
 
+import contextlib
 import json
+import socket
 import sqlite3
 import uuid
+from collections import Counter
 from datetime import datetime, timedelta, timezone
 
 import pytest
+
+from harness.raw_http import head
+from harness.waiting import LIMIT_SECONDS
 
 UNKNOWN_ID = "019dbb26-7a13-7c1e-a2a6-0c2d52c3f9c1"
 MOST = 10000
@@ -155,6 +161,22 @@ def test_the_largest_batch_is_accepted_and_a_larger_body_is_not(served):
     answer = create(served, large)
     assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
     assert "MAX_BATCH_BODY_BYTES" in answer.json()["detail"]
+
+
+def test_the_counts_of_a_large_batch_run_one_at_a_time_for_a_key(served):
+    """As lists do (slow_reads.h): a key that may only read would keep all workers from new messages."""
+    batch_id = create(served, {"messages": messages(MOST)}).json()["batch_id"]
+    authorization = f"Authorization: {served.authorization()['Authorization']}"
+    request = head("GET", f"/api/batches/{batch_id}", authorization, "Connection: close")
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(socket.create_connection(("127.0.0.1", served.port), timeout=LIMIT_SECONDS))
+                   for _ in range(100)]
+        for client in clients:
+            client.sendall(request)
+        answers = [stack.enter_context(client.makefile("rb")).read() for client in clients]
+    statuses = Counter(int(answer.split()[1]) for answer in answers)
+    assert set(statuses) == {200, 429} and statuses[200] >= 16, statuses
+    assert all(b"of this key are waiting" in answer for answer in answers if b" 429 " in answer[:20])
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
