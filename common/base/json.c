@@ -4,6 +4,7 @@
 #include "common/base/json_write.h"
 
 #include <cjson/cJSON.h>
+#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,13 +48,75 @@ static struct json *parse_scanned(const char *text, size_t length, struct json_p
     return document ? (struct json *)document : no_memory(problem);
 }
 
+/* The length of a whole number beyond +-(2^53 - 1), of which a double does not hold all digits; else 0. */
+static size_t long_integer_length(const char *number)
+{
+    static const char largest[] = "9007199254740991";
+    size_t most = sizeof(largest) - 1, sign = *number == '-';
+    const char *digits = number + sign;
+    size_t count = strspn(digits, "0123456789");
+    bool is_whole = digits[count] == '\0' || !strchr(".eE", digits[count]);
+    bool is_long = count > most || (count == most && memcmp(digits, largest, most) > 0);
+    return is_whole && is_long ? sign + count : 0;
+}
+
+static const char *skip_string(const char *quote)
+{
+    const char *p = quote + 1;
+    while (*p != '"')
+        p += *p == '\\' ? 2 : 1;
+    return p + 1;
+}
+
+/* Copies a text that the scan has accepted, with long integers as strings; nothing if it has none. */
+static void quote_long_integers(const char *text, size_t length, struct buffer *quoted)
+{
+    const char *end = text + length, *copied = text;
+    for (const char *p = text; p < end;) {
+        if (*p == '"') {
+            p = skip_string(p);
+        } else if (*p == '-' || isdigit((unsigned char)*p)) {
+            size_t digits = long_integer_length(p);
+            if (digits > 0) {
+                buffer_append(quoted, copied, (size_t)(p - copied));
+                buffer_append_char(quoted, '"');
+                buffer_append(quoted, p, digits);
+                buffer_append_char(quoted, '"');
+                copied = p + digits;
+            }
+            p += strspn(p, "-+.0123456789eE");
+        } else {
+            p++;
+        }
+    }
+    if (copied > text)
+        buffer_append(quoted, copied, (size_t)(end - copied));
+}
+
+static struct json *parse_to_the_last_digit(const char *text, size_t length,
+                                            struct json_problem *problem)
+{
+    struct buffer quoted;
+    struct json *document = NULL;
+    buffer_init(&quoted, 2 * length);
+    quote_long_integers(text, length, &quoted);
+    if (quoted.failed)
+        no_memory(problem);
+    else if (quoted.length > 0)
+        document = parse_scanned(quoted.data, quoted.length, problem);
+    else
+        document = parse_scanned(text, length, problem);
+    buffer_fini(&quoted);
+    return document;
+}
+
 struct json *json_parse_mended(const char *text, size_t length, struct json_problem *problem,
                                bool *mended)
 {
     struct json *document = NULL;
     *mended = !json_scan(text, length, problem);
     if (!*mended)
-        return parse_scanned(text, length, problem);
+        return parse_to_the_last_digit(text, length, problem);
     char *copy = malloc(length + 1);
     if (!copy)
         return no_memory(problem);
@@ -61,7 +124,7 @@ struct json *json_parse_mended(const char *text, size_t length, struct json_prob
     memcpy(copy, text, length);
     copy[length] = '\0';
     if (json_mend(copy, length, problem))
-        document = parse_scanned(copy, length, problem);
+        document = parse_to_the_last_digit(copy, length, problem);
     free(copy);
     if (document)
         *problem = first;

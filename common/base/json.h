@@ -37,7 +37,7 @@ MUST_CHECK bool json_scan(const char *text, size_t length, struct json_problem *
  * refuses: duplicate names and more than JSON_MAX_MEMBERS names (it keeps all), U+0000 and lone surrogates (replacement
  * character), raw control characters (space), unknown escapes ("?"), NaN, Infinity and containers nested too deeply
  * (empty string), a byte order mark, and NUL bytes at the end. *mended: json_scan would have refused the text; *problem
- * then says why.
+ * then says why. A whole number beyond +-(2^53 - 1) becomes a string with all of its digits: it may be the name of an SMS.
  */
 MUST_CHECK struct json *json_parse_mended(const char *text, size_t length,
                                           struct json_problem *problem, bool *mended);

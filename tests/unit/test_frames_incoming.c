@@ -50,6 +50,13 @@ static void what_is_essential_is_read_as_phones_write_it(void **state)
         {"\"a\"", "\"VODAFONE\"", "\"\"", "a", "VODAFONE", "", NULL},
         {"41", "12345", "123456", "41", "12345", "123456", NULL}, /* made numbers of by a library */
         {"41.0", "\" 333 \"", "1.5", "41", " 333 ", "1.5", NULL},
+        /* More digits than a double holds: the id names one SMS, and the acknowledgement must have it as it came. */
+        {"1772366400123456701", "12345678901234567890", "-98765432109876543210",
+         "1772366400123456701", "12345678901234567890", "-98765432109876543210", NULL},
+        {"9007199254740993", "9007199254740992", "[1,9007199254740993]", "9007199254740993", NULL,
+         NULL, NULL},
+        {"1772366400123.4568", "9007199254740991", "1234567890123456e3", "1772366400123.4568",
+         "9007199254740991", "1.234567890123456e+18", NULL},
         {"\"~!\"", "\"B\xc3\xa4nk\"", "\"a\\u0000b\\ud83d\"", "~!", "B\xc3\xa4nk",
          "a\xef\xbf\xbd"
          "b\xef\xbf\xbd",

@@ -360,6 +360,37 @@ static void whole_numbers_are_copied_to_the_last_digit(void **state)
     }
 }
 
+/* The tolerant parser alone: what a phone says must not become another number. */
+static void longer_whole_numbers_become_texts(void **state)
+{
+    static const struct {
+        const char *text, *copied;
+    } cases[] = {
+        {"[9007199254740991,-9007199254740991,0,-0.5,1e2]",
+         "[9007199254740991,-9007199254740991,0,-0.5,100]"},
+        {"[9007199254740992,-9007199254740993 , 12345678901234567890]",
+         "[\"9007199254740992\",\"-9007199254740993\",\"12345678901234567890\"]"},
+        {"{\"\\\"9007199254740993\":\"9007199254740993\\\\\",\"a\":{\"b\":9007199254740993}}",
+         "{\"\\\"9007199254740993\":\"9007199254740993\\\\\",\"a\":{\"b\":\"9007199254740993\"}}"},
+        {"[9007199254740993.0,9007199254740993e0]", "[9007199254740992,9007199254740992]"},
+        {"9007199254740993", "\"9007199254740993\""},
+        {"[9007199254740993,NaN,\"a\\u0000\"]", "[\"9007199254740993\",\"\",\"a\xef\xbf\xbd\"]"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct json_problem problem;
+        bool mended;
+        struct json *document = json_parse_mended(cases[i].text, strlen(cases[i].text), &problem,
+                                                  &mended);
+        assert_non_null(document);
+        assert_int_equal(mended, i + 1 == ARRAY_LENGTH(cases));
+        char *printed = copied(document);
+        assert_string_equal(printed, cases[i].copied);
+        free(printed);
+        json_free(document);
+    }
+}
+
 static void freeing_nothing_is_allowed(void **state)
 {
     (void)state;
@@ -397,4 +428,5 @@ UNIT_TESTS(cmocka_unit_test(values_have_a_limit),
            cmocka_unit_test(members_come_in_their_order),
            cmocka_unit_test(values_are_copied_compactly_and_read_back),
            cmocka_unit_test(whole_numbers_are_copied_to_the_last_digit),
+           cmocka_unit_test(longer_whole_numbers_become_texts),
            cmocka_unit_test(freeing_nothing_is_allowed))

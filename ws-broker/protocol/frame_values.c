@@ -10,6 +10,8 @@
 #include <string.h>
 #include <strings.h>
 
+enum { NUMBER_SIZE = 25 }; /* of a double */
+
 bool frame_value_is_something(const struct json *value)
 {
     return value && !json_is_null(value);
@@ -25,7 +27,10 @@ enum taken frame_value_text(const struct json *value, char *text, size_t size)
         return TAKEN;
     }
     if (json_number(value, &number)) {
-        snprintf(text, size, "%.15g", number);
+        char digits[NUMBER_SIZE] = "";
+        for (int i = 15; i <= 17 && (i == 15 || strtod(digits, NULL) != number); i++)
+            snprintf(digits, sizeof(digits), "%.*g", i, number);
+        snprintf(text, size, "%s", digits);
         return TAKEN;
     }
     if (!given)
