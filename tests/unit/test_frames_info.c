@@ -185,6 +185,9 @@ static void values_are_understood_as_others_write_them(void **state)
         {"{\"charging\":\"true\"}", -1, 1, 999, "", "", false},
         {"{\"charging\":\"FALSE\"}", -1, 0, 999, "", "", false},
         {"{\"signal_strength\":2147483647}", -1, -1, 999, "", "", false}, /* unknown too */
+        {"{\"signal_strength\":-1}", -1, -1, 999, "", "", false},
+        {"{\"signal_strength\":\"-1 dBm\"}", -1, -1, 999, "", "", false},
+        {"{\"signal_strength\":-2}", -1, -1, -2, "", "", false},
         {"{\"signal_strength\":-71.5}", -1, -1, -72, "", "", false},
         {"{\"signal_strength\":\"-71\"}", -1, -1, -71, "", "", false},
         {"{\"signal_strength\":\"-71 dBm\"}", -1, -1, -71, "", "", false},

@@ -143,8 +143,9 @@ static enum taken take_signal(const struct json *value, struct frame_reading *re
     info->signal_strength = 0;
     if (!frame_value_number(value, "dBm", &strength) && !frame_value_number(value, "%", &strength))
         return IGNORED;
-    if (strength == 2147483647)
-        return TAKEN; /* Android's value for "unknown" */
+    /* Android's values for "unknown". As dBm, the -1 of getGsmDbm() would be better than any real signal. */
+    if (strength == 2147483647 || strength == -1)
+        return TAKEN;
     if (strength < -200 || strength > 100)
         return IGNORED;
     info->signal_strength = (int)lround(strength);
