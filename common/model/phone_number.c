@@ -125,6 +125,32 @@ static bool is_uri(const char *text)
     return false;
 }
 
+static const char *skip_digits(const char *text)
+{
+    return text + strspn(text, "0123456789");
+}
+
+/* "4.91511E+12", as spreadsheets show a long number and then export it. */
+static bool is_scientific(const char *text)
+{
+    text += strspn(text, " +");
+    if (!isdigit((unsigned char)*text++))
+        return false;
+    if (*text == '.' || *text == ',')
+        text = skip_digits(text + 1);
+    if (*text != 'E' && *text != 'e')
+        return false;
+    text += 1 + (text[1] == '+');
+    const char *end = skip_digits(text);
+    return end > text && end[strspn(end, " ")] == '\0';
+}
+
+static bool refuse_scientific(char reason[PHONE_NUMBER_REASON_SIZE])
+{
+    return refuse(reason, "is a rounded amount, as spreadsheets write long numbers, and its last "
+                          "digits are lost; enter it again, in a column of texts");
+}
+
 /* For a text that does not begin with "+". */
 static bool refuse_beginning(const char *text, char reason[PHONE_NUMBER_REASON_SIZE])
 {
@@ -134,6 +160,8 @@ static bool refuse_beginning(const char *text, char reason[PHONE_NUMBER_REASON_S
     size_t digits = strspn(text, "0123456789"), spaces = strspn(text + digits, " ");
     if (*text == '\0')
         return refuse(reason, "is empty; write + and the country code, as in +4915112345678");
+    if (is_scientific(text))
+        return refuse_scientific(reason);
     if (is_uri(text))
         return refuse(
             reason,
@@ -160,6 +188,8 @@ static bool refuse_character(const char *text, const char *p, char reason[PHONE_
 {
     char name[CHARACTER_NAME_SIZE];
     int place = 1;
+    if (is_scientific(text))
+        return refuse_scientific(reason);
     for (const char *q = text; q < p; place++) {
         if (utf8_next(&q, p) < 0)
             q++;
