@@ -56,8 +56,8 @@ ALLOWED_INCLUDES = {
     "deploy/cli": STORE | {"common/store/sqlite"},
     "tests/phone-sim": PROCESS,
 }
-# What the simulated phone may know of the gateway: the words of the protocol, and where it runs.
-PHONE_MAY_INCLUDE = {"common/model/protocol.h", "common/process/running.h"}
+# What the simulated phone may know of the gateway: the words of the protocol, and where it runs; and how tools refuse an option.
+PHONE_MAY_INCLUDE = {"common/base/refused_option.h", "common/model/protocol.h", "common/process/running.h"}
 
 GENERATED = {"migrations.h", "migrations-postgresql.h", "settings_file.h"}
 

@@ -219,8 +219,9 @@ static void read_json(struct rows *rows, const struct buffer *bytes)
     if (document && json_is_object(document))
         read_document(rows, document);
     else if (document)
-        draft_add_error(rows->reading, "", "the file must have an object, not %s",
-                        json_type_name(document));
+        draft_add_error(rows->reading, "", "the file must have an object, not %s%s",
+                        json_type_name(document),
+                        json_is_array(document) ? "; it is the value of \"messages\"" : "");
     else if (problem.no_memory)
         rows->reading->error = ERROR_INTERNAL;
     else
@@ -319,13 +320,18 @@ static void take_options(struct rows *rows)
     draft_take_options(reading, &rows->defaults);
 }
 
+/* A mark before JSON is for the parser to refuse, by its name. */
 static bool is_csv(const struct command *command, const struct buffer *bytes)
 {
+    static const char byte_order_mark[] = "\xef\xbb\xbf";
     const char *dot = strrchr(command->argument, '.');
     if (command_option(command, "csv") || (dot && strcasecmp(dot, ".csv") == 0))
         return true;
     const char *text = bytes->data;
-    return text[strspn(text, " \t\r\n")] != '{' && !(dot && strcasecmp(dot, ".json") == 0);
+    if (strncmp(text, byte_order_mark, strlen(byte_order_mark)) == 0)
+        text += strlen(byte_order_mark);
+    text += strspn(text, " \t\r\n");
+    return *text != '{' && *text != '[' && !(dot && strcasecmp(dot, ".json") == 0);
 }
 
 static int end(const struct draft_reading *reading)

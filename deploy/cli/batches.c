@@ -317,7 +317,7 @@ static const struct command_option send_options[] = {
      .meaning = "the text of messages that have none of their own; {name} is filled in from the "
                 "column, or the variable, of that name"},
     {.name = "csv",
-     .meaning = "read CSV (default: a file named .csv, or one that does not begin with {)"},
+     .meaning = "read CSV (default: a file named .csv, or one that does not begin with { or [)"},
     MESSAGES_OPTIONS,
     {.name = "wait",
      .meaning = "show the counts by status until each message is sent or has a final status. The "

@@ -1,5 +1,6 @@
 #include "deploy/cli/command.h"
 
+#include "common/base/refused_option.h"
 #include "common/base/terminal.h"
 #include "common/process/database_url.h"
 #include "common/process/doorbell.h"
@@ -11,7 +12,6 @@
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -178,6 +178,15 @@ static bool take_value(struct command *command, size_t index, const char *value)
     return false;
 }
 
+static void refuse_option(const struct command *command, char **argv, const struct option *options)
+{
+    char errmsg[ERRMSG_SIZE];
+    bool is_long = strncmp(refused_option_word(argv), "--", 2) == 0;
+    refused_option_say(argv, options, errmsg);
+    command_refuse(command, "%s; --help lists the options%s", errmsg,
+                   is_long ? "" : ", and a word after -- may begin with -");
+}
+
 /* Accepts the options of all actions of the family: the action is not known yet. False after an error message. */
 static bool read_options(int argc, char **argv, struct command *command)
 {
@@ -199,8 +208,7 @@ static bool read_options(int argc, char **argv, struct command *command)
             return false;
         }
         if (option < 256) {
-            command_refuse(command, "there is no option %s; --help lists the options",
-                           argv[optind - 1]);
+            refuse_option(command, argv, options);
             return false;
         }
         if (!take_value(command, (size_t)option - 256, optarg ? optarg : ""))

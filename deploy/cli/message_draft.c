@@ -53,8 +53,9 @@ void draft_add_error(struct draft_reading *reading, const char *what, const char
     va_start(arguments, format);
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
-    command_refuse(reading->command, "%s%s%s %s", reading->place,
-                   *what && *reading->place ? ": " : "", what, text);
+    command_refuse(reading->command, "%s%s%s%s%s", reading->place,
+                   *what && *reading->place ? ": " : "", what, *what || *reading->place ? " " : "",
+                   text);
 }
 
 /* ---- Fields ---- */

@@ -86,6 +86,9 @@ def test_typography_is_replaced_if_it_is_wished(served):
     ((NUMBER, "x", "--timeout", "3"), "--timeout needs --wait"),
     ((NUMBER, "x", "--wait", "--timeout", "x"), "--timeout takes a whole number"),
     ((NUMBER, "x", "--again"), "send has no option --again"),
+    ((NUMBER, "-10 % today"), "there is no option -10 % today; --help lists the options, and a word after -- may begin with -"),
+    (("- 20 %", NUMBER), "there is no option - 20 %;"), ((NUMBER, "-5"), "there is no option -5;"), ((NUMBER, "x", "--agian"), "option --agian;"),
+    ((NUMBER, "x", "--wait=3"), "--wait takes no value;"), ((NUMBER, "x", "--e"), "--e may be --expires or --env-file; write it in full;"),
     ((NUMBER, b"\xff\xfe"), "not valid UTF-8"),
 ])
 def test_what_is_wrong_is_said_and_nothing_is_sent(served, arguments, told):

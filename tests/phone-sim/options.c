@@ -1,12 +1,12 @@
 #include "tests/phone-sim/options.h"
 
+#include "common/base/refused_option.h"
 #include "common/process/running.h"
 #include "tests/phone-sim/console.h"
 #include "tests/phone-sim/utf8.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <getopt.h>
 #include <math.h>
 #include <stdarg.h>
 #include <string.h>
@@ -377,13 +377,16 @@ static bool read_arguments(struct options *options, int argc, char **argv)
         names[i].name = rows[i].name;
         names[i].has_arg = rows[i].argument ? required_argument : no_argument;
     }
+    char errmsg[ERRMSG_SIZE];
     opterr = 0;
     int row = 0;
     for (int c; (c = getopt_long(argc, argv, ":", names, &row)) != -1;) {
         if (c == ':')
             return refuse("%s needs a value", argv[optind - 1]);
-        if (c != 0)
-            return refuse("there is no option %.60s", argv[optind - 1]);
+        if (c != 0) {
+            refused_option_say(argv, names, errmsg);
+            return refuse("%s", errmsg);
+        }
         if (!assign(options, &rows[row], optarg))
             return false;
         options->url_given |= strcmp(rows[row].name, "url") == 0;
