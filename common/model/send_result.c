@@ -1,6 +1,7 @@
 #include "common/model/send_result.h"
 
 #include <string.h>
+#include <strings.h>
 
 static const struct {
     const char *error_code;
@@ -46,4 +47,25 @@ enum send_result_class send_result_classify(const char *error_code)
 bool send_result_is_known(const char *error_code)
 {
     return find(error_code) < ARRAY_LENGTH(results);
+}
+
+static const char *skip_start(const char *text, const char *start)
+{
+    size_t length = strlen(start);
+    return strncasecmp(text, start, length) == 0 ? text + length : text;
+}
+
+const char *send_result_word(const char *told)
+{
+    static const char spaces[] = " \t\r\n";
+    told = skip_start(skip_start(told + strspn(told, spaces), "RESULT_"), "ERROR_");
+    size_t length = strcspn(told, spaces);
+    if (told[length + strspn(told + length, spaces)] != '\0')
+        return NULL;
+    for (size_t i = 0; i < ARRAY_LENGTH(results); i++) {
+        if (strncasecmp(told, results[i].error_code, length) == 0 &&
+            results[i].error_code[length] == '\0')
+            return results[i].error_code;
+    }
+    return NULL;
 }

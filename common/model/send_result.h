@@ -19,4 +19,7 @@ enum send_result_class send_result_classify(const char *error_code);
 /* Whether the word is in the table. */
 bool send_result_is_known(const char *error_code);
 
+/* The word of the table that is meant: itself, or Android's own name, as RESULT_ERROR_NO_SERVICE, in any case. NULL: none. */
+const char *send_result_word(const char *told);
+
 #endif

@@ -66,6 +66,12 @@ static void errors_of_a_report_are_read(void **state)
         const char *members, *code, *message;
     } cases[] = {
         {",\"error_code\":\"no_service\"", "no_service", ""},
+        {",\"error_code\":\"RESULT_ERROR_NO_SERVICE\"", "no_service", ""}, /* Android's own names */
+        {",\"error_code\":\"RESULT_RADIO_NOT_AVAILABLE\"", "radio_not_available", ""},
+        {",\"error_code\":\"ERROR_RADIO_OFF\"", "radio_off", ""},
+        {",\"error_code\":\" No_Service\\n\"", "no_service", ""},
+        {",\"error_code\":\"Result_No_Network\"", "Result_No_Network", ""},
+        {",\"error_code\":\"no_service!\"", "no_service!", ""},
         {",\"error_message\":\"No network.\"", "", "No network."},
         {",\"error_code\":\"a\",\"error_message\":\"b\"", "a", "b"},
         {",\"error_code\":null,\"error_message\":null", "", ""},

@@ -1,6 +1,7 @@
 #include "ws-broker/protocol/frames.h"
 
 #include "common/model/protocol.h"
+#include "common/model/send_result.h"
 #include "ws-broker/protocol/frame_incoming.h"
 #include "ws-broker/protocol/frame_info.h"
 
@@ -74,7 +75,11 @@ static enum taken take_parts_sent(const struct json *value, struct frame_reading
 static enum taken take_error_code(const struct json *value, struct frame_reading *reading)
 {
     struct frame *frame = reading->frame;
-    return frame_value_text(value, frame->error_code, sizeof(frame->error_code));
+    enum taken taken = frame_value_text(value, frame->error_code, sizeof(frame->error_code));
+    const char *word = taken == TAKEN ? send_result_word(frame->error_code) : NULL;
+    if (word)
+        strcpy(frame->error_code, word);
+    return taken;
 }
 
 /* 0 means no error when the message did not fail. */
