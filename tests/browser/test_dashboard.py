@@ -271,6 +271,28 @@ def test_a_table_is_looked_through_before_it_is_sent(gateway, page):
     assert gateway.api.get("/api/sms?phone_number=%2B4915110000599").json()["messages"][0]["message"] == "Hello Person 599, we are open."
 
 
+def test_a_table_that_would_be_sent_as_something_else_is_refused(page, tmp_path):
+    page.open("#/send/csv")
+    row = "phone_number,name\n+4915110000700,Müller\n"
+    for name, content, told in (("latin-1.csv", row.encode("latin-1"), "perhaps in Latin-1"), ("utf-16.csv", row.encode("utf-16"), "in UTF-16"),
+                                ("table.xlsx", b"PK\x03\x04" + bytes(range(256)), "a ZIP archive")):
+        (tmp_path / name).write_bytes(content)
+        page.see("input[type=file]").send_keys(str(tmp_path / name))
+        page.see(".note.bad", told)
+        assert page.driver.find_elements(By.CSS_SELECTOR, ".preview, .send-bar") == []
+    (tmp_path / "utf-8.csv").write_bytes(row.encode("utf-8-sig"))
+    page.see("input[type=file]").send_keys(str(tmp_path / "utf-8.csv"))
+    page.see(".composer textarea").send_keys("Hello {name}")
+    page.see(".preview .row", "Hello Müller")
+    assert page.driver.find_elements(By.CSS_SELECTOR, ".note.bad") == []
+    for text, place, told in (("phone_number,phone_number\n+4915110000700,+4915110000701\n", ".note.bad", "the column phone_number twice"),
+                              ("phone_number\n4.91511E+12\n", ".preview .row", "its last digits are lost"),
+                              ("phone_number;name\n+4,91511e12;Ada\n", ".preview .row", "its last digits are lost")):
+        page.driver.execute_script("arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('input', {bubbles: true}))",
+                                   page.see("textarea.mono"), text)
+        page.see(place, told)
+
+
 def test_one_text_goes_to_many_numbers(gateway, page):
     page.open("#/send/many")
     page.fill("Recipients", "+4915112345611\n0151 12; +4915112345612, +4915112345613")

@@ -35,6 +35,7 @@ export function fill(template: string, variables: Record<string, string>): { tex
 export function numberError(text: string): string | undefined {
   const digits = text.replace(/[\s().\-/]/g, "");
   if (text.trim() === "") return "is missing";
+  if (/^\s*\+?[0-9]([.,][0-9]*)?E\+?[0-9]+\s*$/i.test(text)) return "is a rounded amount, as spreadsheets write long numbers: its last digits are lost";
   if (!digits.startsWith("+")) return "must start with + and the country code, as in +4915112345678";
   if (!/^\+[1-9][0-9]{6,14}$/.test(digits)) return "is not a number: + and 7 to 15 digits";
   return undefined;

@@ -6,6 +6,22 @@ export interface Table {
   error?: string;
 }
 
+const starts = (bytes: Uint8Array, ...first: number[]) => first.every((byte, i) => bytes[i] === byte);
+
+/** The text of a file; or why it has none. What is not UTF-8 must not be sent with question marks in place of its letters. */
+export function decode(bytes: Uint8Array): { text: string; error?: string } {
+  try {
+    return { text: new TextDecoder("utf-8", { fatal: true }).decode(bytes) };
+  } catch {
+    return {
+      text: "",
+      error: starts(bytes, 0x50, 0x4b, 0x03, 0x04) ? "It is a ZIP archive, as Excel's .xlsx files are. Save it as CSV UTF-8."
+        : starts(bytes, 0xff, 0xfe) || starts(bytes, 0xfe, 0xff) ? "It is encoded in UTF-16. Save it in UTF-8 (Excel: CSV UTF-8)."
+        : "It is not in UTF-8, but perhaps in Latin-1 or Windows-1252. Save it in UTF-8 (Excel: CSV UTF-8).",
+    };
+  }
+}
+
 function separatorOf(text: string): string {
   let quoted = false;
   for (const character of text) {
@@ -56,6 +72,8 @@ export function readCsv(source: string): Table {
   const header = rows.shift();
   if (!header) return { columns: [], rows: [], error: "The file is empty." };
   const columns = header.cells.map((name) => name.trim());
+  const twice = columns.find((name, i) => name !== "" && columns.indexOf(name) < i);
+  if (twice !== undefined) return { columns, rows, error: `The first line has the column ${twice} twice: rename or remove one.` };
   if (!columns.includes("phone_number"))
     return { columns, rows, error: "The first line must name the columns, and one of them must be phone_number." };
   return { columns, rows };

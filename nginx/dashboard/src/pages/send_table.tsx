@@ -2,7 +2,7 @@
 import { useMemo, useState } from "preact/hooks";
 import { post, Problem } from "../api";
 import { MEMBERS, rowsOf, type Row } from "../batch";
-import { readCsv } from "../csv";
+import { decode, readCsv } from "../csv";
 import { number, several } from "../format";
 import { Badge, Button, ErrorNote, Foreign, Note, PhoneNumber } from "../parts/basic";
 import { Composer } from "../parts/composer";
@@ -36,6 +36,7 @@ function refusals(error: Error | undefined, sent: Row[]): Map<number, string> {
 export function SendTable({ options, setOptions, onSent }: { options: Options; setOptions: (options: Options) => void; onSent: (sent: Sent) => void }) {
   const [source, setSource] = useState("");
   const [name, setName] = useState("");
+  const [unreadable, setUnreadable] = useState("");
   const [template, setTemplate] = useState("");
   const [only, setOnly] = useState<"all" | "refused">("all");
   const [leaveOut, setLeaveOut] = useState(false);
@@ -52,15 +53,18 @@ export function SendTable({ options, setOptions, onSent }: { options: Options; s
   const ownText = table.columns.includes("message");
   const variables = table.columns.filter((column) => column && !MEMBERS.has(column));
 
-  const begin = (text: string, from: string) => {
+  const begin = (text: string, from: string, fault = "") => {
     setSource(text);
     setName(from);
+    setUnreadable(fault);
     setRefused(new Map());
     setError(undefined);
     setKey(newKey());
   };
   const choose = async (file: File | undefined) => {
-    if (file) begin(await file.text(), file.name);
+    if (!file) return;
+    const { text, error: fault } = decode(new Uint8Array(await file.arrayBuffer()));
+    begin(text, file.name, fault);
   };
   const send = async () => {
     setBusy(true);
@@ -91,7 +95,7 @@ export function SendTable({ options, setOptions, onSent }: { options: Options; s
       </div>
       {!ownText && <Composer label="Text" replacing={options.transliterate} text={template} onText={(text) => { setTemplate(text); setKey(newKey()); }} rows={3}
         hint={variables.length > 0 ? `Placeholders: ${variables.map((column) => `{${column}}`).join(" ")}` : "Braces are written twice: {{ and }}"} />}
-      {source && table.error && <Note tone="bad" title="This table cannot be read"><p>{table.error}</p></Note>}
+      {(unreadable || (source && table.error)) && <Note tone="bad" title="This table cannot be read"><p>{unreadable || table.error}</p></Note>}
       {rows.length > MOST_ROWS && <Note tone="bad" title={`More than ${number(MOST_ROWS)} rows`}><p>Send them in several tables.</p></Note>}
       <details><summary>When, by which phone, until when</summary><OptionFields options={options} onChange={(next) => { setOptions(next); setKey(newKey()); }} error={error} /></details>
       {error && <ErrorNote error={error} />}
