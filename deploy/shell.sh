@@ -8,6 +8,7 @@ set +o posix
 [ -e /proc/self/fd/2 ] || exec 2>/dev/null
 unset POSIXLY_CORRECT GREP_OPTIONS TAR_OPTIONS GIT_DIR GIT_INDEX_FILE GIT_WORK_TREE PYTHONPATH PYTHONHOME
 unset NGINX # to nginx, the sockets that it inherits
+export PATH # without one bash takes its own, which commands do not see
 export LC_ALL=C # the same number format, sort order and letter ranges everywhere
 
 # curl without a proxy and ~/.curlrc, for a gateway on this machine.

@@ -33,8 +33,9 @@ def has_ipv6():
 def running(script, folder, environment, **options):
     """run.sh; its log, once it serves."""
     log_path = folder / "run.log"
+    variables = {name: value for name, value in ({"PATH": PATH} | environment).items() if value is not None}
     with open(log_path, "wb") as log:
-        run = subprocess.Popen([script], cwd=folder, env={"PATH": PATH} | environment, stdout=log,
+        run = subprocess.Popen([script], cwd=folder, env=variables, stdout=log,
                                stderr=log, stdin=subprocess.DEVNULL, start_new_session=True, **options)
     try:
         wait_for(lambda: "Ctrl-C stops it." in log_path.read_text() or run.poll() is not None,
@@ -223,6 +224,12 @@ def test_the_shell_of_the_caller_changes_nothing(tmp_path, umask):
     assert not (tmp_path / "taken").exists() and not (folder / "taken").exists()
     for path in (folder / "run", folder / "data", folder / "data/tls/server.key", folder / "run/nginx.conf"):
         assert path.stat().st_mode & 0o007 == 0, path
+
+
+def test_a_caller_without_a_path_has_bashs_own(tmp_path):
+    """As a supervisor that starts with no environment."""
+    with running(ROOT / "deploy/run.sh", tmp_path, {"PATH": None, "HTTP_PORT": str(free_port())}):
+        pass
 
 
 def probes(folder):
