@@ -221,12 +221,13 @@ banner=$(print_banner)
 
 # ---- Processes ----
 
-declare -A names=() # of the programs, by process id
+exec {log}>&2 2>/dev/null # bash's own words, as of a child that was killed, would wait for a pipe that nobody reads from
+declare -A names=()       # of the programs, by process id
 finishing=no
 
 # Runs a child in a process group of its own; the kernel ends it with this script.
 background() {
-    setsid -- setpriv --pdeathsig TERM -- "$@" &
+    setsid -- setpriv --pdeathsig TERM -- "$@" 2>&"$log" {log}>&- &
 }
 
 start() {
@@ -257,6 +258,11 @@ end() {
     done
 }
 
+# Waits for a second at most.
+tell() {
+    timeout --foreground --signal=KILL 1 /bin/echo "$*" >&"$log" || true
+}
+
 # nginx last, because close frames and answers go through it.
 finish() {
     local status=$1 pid serving=() others=() nginx=()
@@ -273,7 +279,7 @@ finish() {
         *) serving+=("$pid") ;;
         esac
     done
-    [ ${#names[@]} -eq 0 ] || [ "$status" -ne 0 ] || echo "Stopping." >&2
+    [ ${#names[@]} -eq 0 ] || [ "$status" -ne 0 ] || tell "Stopping."
     [ ${#others[@]} -eq 0 ] || end "${others[@]}"
     [ ${#serving[@]} -eq 0 ] || end "${serving[@]}"
     [ ${#nginx[@]} -eq 0 ] || end "${nginx[@]}"
@@ -289,9 +295,9 @@ supervise() {
     local dead='' status=0
     wait -n -p dead "${!names[@]}" || status=$?
     if [ "$status" -gt 128 ]; then
-        echo "${names[$dead]} was killed by signal $((status - 128)); stopping the others." >&2
+        tell "${names[$dead]} was killed by signal $((status - 128)); stopping the others."
     else
-        echo "${names[$dead]} exited with status $status; stopping the others." >&2
+        tell "${names[$dead]} exited with status $status; stopping the others."
     fi
     finish 1
 }
@@ -328,5 +334,5 @@ for ((i = 0; i < 100; i++)); do
     ! is_ready || break
     in_time sleep 0.1
 done
-echo "$banner" || true # standard output may be closed, or on a full disk
+in_time timeout --signal=KILL 10 /bin/echo "$banner" || true # standard output may be closed, full, or read by nobody
 supervise

@@ -1,5 +1,6 @@
 """The life of `make run`: a signal ends it at any instant, and two runs do not disturb each other."""
 
+import fcntl
 import os
 import pty
 import re
@@ -14,6 +15,7 @@ import pytest
 import requests
 import yaml
 
+from harness.full_pipe import fill
 from harness.gateway import ROOT, programs_folder
 from harness.make_run import Run, copy_of_the_tree, hear_signals, runs_below
 from harness.ports import free_port
@@ -96,6 +98,66 @@ def test_many_signals_at_once_end_it_in_order(runs):
     assert stopped >= {"ws-broker", "api-fcgi"}  # webhook-sender may not have begun
     assert stopped >= set(re.findall("process=(.*) msg=serving", run.log()))
     assert "run.sh: line" not in run.log()  # bash's own words
+
+
+@pytest.fixture
+def unread(tmp_path):
+    """A run whose log is a pipe, full and read by nobody from the moment on that it serves; and its URL."""
+    made = []
+
+    def start(**settings):
+        port = free_port()
+        reader, writer = os.pipe()
+        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+        made.append(subprocess.Popen([ROOT / "deploy/run.sh"], cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=writer, stderr=writer,
+                                     env={"PATH": os.environ["PATH"], "HTTP_PORT": str(port)} | settings,
+                                     start_new_session=True, preexec_fn=hear_signals))
+        said = b""
+        while b"Ctrl-C stops it." not in said:
+            said += (more := os.read(reader, 65536))
+            assert more, said
+        fill(writer)
+        os.close(writer)
+        return made[0], f"http://127.0.0.1:{port}", reader
+
+    yield start
+    for run in made:
+        if run.poll() is None:
+            os.killpg(run.pid, signal.SIGKILL)
+            run.wait()
+    wait_for(lambda: running_in(tmp_path) == {}, "all to end")
+
+
+@pytest.mark.parametrize("ends", ("a signal", "a program"))
+def test_a_log_that_nobody_reads_is_no_reason_to_run_on(unread, tmp_path, ends):
+    """As in a pager that is not at its end. To say that it stops is not worth waiting for."""
+    run, _, reader = unread(LOG_LEVEL="error")
+    if ends == "a signal":
+        run.terminate()
+    else:
+        [pid] = [pid for pid, name in running_in(tmp_path).items() if name == "api-fcgi"]
+        os.kill(pid, signal.SIGKILL)
+    assert run.wait(LIMIT_SECONDS) == (0 if ends == "a signal" else 1)
+    os.close(reader)
+
+
+def test_a_log_that_nobody_reads_stops_nothing(unread):
+    """Its lines are dropped then, and counted."""
+    run, url, reader = unread()
+    for _ in range(20):
+        answer = requests.post(f"{url}/api/send-sms", json={"phone_number": "+1234567890", "message": "x"}, timeout=LIMIT_SECONDS)
+        assert answer.status_code == 202
+    said = os.read(reader, 65536)
+    while b"lines of it were dropped" not in said:
+        requests.post(f"{url}/api/send-sms", json={"phone_number": "+1234567890", "message": "x"}, timeout=LIMIT_SECONDS)
+        said += os.read(reader, 65536)
+    rest = threading.Thread(target=lambda: [None for _ in iter(lambda: os.read(reader, 65536), b"")])
+    rest.start()
+    run.terminate()
+    assert run.wait(LIMIT_SECONDS) == 0
+    rest.join()
+    assert int(re.search(rb"process=api-fcgi msg=.nobody read the log, .* lines=(\d+)", said)[1]) >= 10
+    os.close(reader)
 
 
 def marked(mark):

@@ -5,7 +5,6 @@ applies; what it does not, is not shown: the control group's limits, and the ord
 things.
 """
 
-import fcntl
 import os
 import re
 import shlex
@@ -20,6 +19,7 @@ import pytest
 
 from harness import confined
 from harness.faults import HungDisk
+from harness.full_pipe import fill
 from harness.gateway import ROOT, Gateway, let_others_pass, programs_folder
 from harness.make_run import hear_signals
 from harness.metrics import scrape
@@ -334,7 +334,7 @@ SEND = head("POST", "/api/send-sms", "Content-Type: application/json",
 
 
 class Watched:
-    """A gateway of which one program is asked for signs of life, and whose log is a pipe."""
+    """A gateway of which one program is asked for signs of life, and whose log is a socket, as the journal."""
 
     INTERVAL_S = 0.1
 
@@ -342,8 +342,9 @@ class Watched:
         self.gateway = Gateway(folder, **options)
         self.process = next(one for one in (*self.gateway.processes, self.gateway.webhook_sender) if one.name == program)
         self.folder = folder
-        self.log, self.pipe = os.pipe()
-        fcntl.fcntl(self.pipe, fcntl.F_SETPIPE_SZ, 4096)
+        ends = socket.socketpair()
+        ends[1].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        self.log, self.log_end = (end.detach() for end in ends)
         self.reader = threading.Thread(target=self.read_log)
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notify.bind(str(folder / "watch"))
@@ -353,7 +354,7 @@ class Watched:
             if process is not self.process:
                 process.start()
         self.process.popen = subprocess.Popen(
-            self.process.command, cwd=self.folder, stdin=subprocess.DEVNULL, stderr=self.pipe,
+            self.process.command, cwd=self.folder, stdin=subprocess.DEVNULL, stderr=self.log_end,
             env=self.process.environment | {"NOTIFY_SOCKET": "watch", "WATCHDOG_USEC":
                                             str(int(2e6 * self.INTERVAL_S))})
         assert self.hear(LIMIT_SECONDS) == b"READY=1"
@@ -362,7 +363,7 @@ class Watched:
     def __exit__(self, *_):
         if not self.reader.is_alive():
             self.reader.start()
-        os.close(self.pipe)
+        os.close(self.log_end)
         self.gateway.stop()
         self.reader.join(LIMIT_SECONDS)
         self.notify.close()
@@ -384,14 +385,7 @@ class Watched:
 
     def fill_log(self):
         """From now on, who logs waits."""
-        end = os.open(f"/proc/self/fd/{self.pipe}", os.O_WRONLY | os.O_NONBLOCK)
-        for size in (4096, 1):
-            try:
-                while True:
-                    os.write(end, b"\n" * size)
-            except BlockingIOError:
-                pass
-        os.close(end)
+        fill(self.log_end)
 
     def read_log(self):
         """Lets them go on."""

@@ -2,6 +2,7 @@
 
 #include "common/base/buffer.h"
 #include "common/base/clock.h"
+#include "common/base/log_output.h"
 #include "common/base/utf8.h"
 
 #include <errno.h>
@@ -273,11 +274,25 @@ static _Thread_local char memory[MAX_LINE_BYTES];
 static _Thread_local struct buffer lines;
 static _Thread_local bool holding;
 
+/* The first line after those that were dropped. */
+static void tell_dropped(unsigned count)
+{
+    char text[512];
+    struct buffer line = {.data = text, .capacity = sizeof(text), .max_length = sizeof(text) - 1};
+    const struct log_field fields[] = {LOG_NUMBER("lines", count), {.kind = LOG_KIND_END}};
+    append_line(&line, LOG_LEVEL_WARNING, "nobody read the log, and lines of it were dropped",
+                fields);
+    if (!log_output_write(line.data, line.length))
+        log_output_return_dropped(count - 1); /* that line was counted */
+}
+
 static void flush(void)
 {
-    ssize_t written = lines.length > 0 ? write(STDERR_FILENO, lines.data, lines.length) : 0;
-    (void)written; /* there is no other place to report it */
+    bool written = lines.length == 0 || log_output_write(lines.data, lines.length);
+    unsigned dropped = written ? log_output_take_dropped() : 0;
     buffer_clear(&lines);
+    if (dropped > 0)
+        tell_dropped(dropped);
 }
 
 void log_write(enum log_level level, const char *event, const struct log_field *fields)

@@ -11,7 +11,8 @@
  * value that does not fit into a line is cut, and the fields after it are left out. If stderr is the journal, each line
  * begins with its priority, "<6>" (sd-daemon(3)), which the journal removes. Message texts are never logged, and phone
  * numbers only through LOG_PHONE, which keeps the last two digits. A line is written by one write(2), or several lines
- * together between log_batch_begin and log_batch_end. Any thread, after log_init.
+ * together between log_batch_begin and log_batch_end; where nobody reads them they are dropped (log_output.h). Any thread,
+ * after log_init.
  */
 #ifndef COMMON_BASE_LOG_H
 #define COMMON_BASE_LOG_H

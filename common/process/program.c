@@ -1,6 +1,7 @@
 #include "common/process/program.h"
 
 #include "common/base/log.h"
+#include "common/base/log_output.h"
 #include "common/base/man_page.h"
 #include "common/base/standard_streams.h"
 #include "common/base/terminal.h"
@@ -313,6 +314,7 @@ void program_prepare(const char *name, enum log_level level, enum log_format for
 {
     end_as_others_do();
     log_init(name, level, format);
+    log_output_open();
     umask(0077); /* the programs run as one user; nginx, in its group, needs only the sockets */
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}); /* memory contains messages and keys */
     signal(SIGPIPE, SIG_IGN);
