@@ -124,15 +124,16 @@ own_names() {
 }
 
 # Without device tokens a web page could act as a phone; a browser sends its Origin. Apps that send an Origin (React
-# Native does) send the address that they connect to, which only the gateway's own pages have.
+# Native does, and Starscream with ws:// or wss://) send the address that they connect to, which only the gateway's own pages
+# have.
 foreign_pages() {
     echo "map \$http_origin \$origin_host {"
     echo "    volatile;"
     echo "    default ?;"
     echo "    \"\" \"\";"
-    echo "    ~*^http://(?<of_http>[^/@]+):80\$ \$of_http;"
-    echo "    ~*^https://(?<of_https>[^/@]+):443\$ \$of_https;"
-    echo "    ~*^https?://(?<of_port>[^/@]+)\$ \$of_port;"
+    echo "    ~*^(?:http|ws)://(?<of_http>[^/@]+):80\$ \$of_http;"
+    echo "    ~*^(?:https|wss)://(?<of_https>[^/@]+):443\$ \$of_https;"
+    echo "    ~*^(?:http|ws)s?://(?<of_port>[^/@]+)\$ \$of_port;"
     echo "}"
     echo "map \"\$host_is_foreign \$origin_host \$http_host\" \$is_foreign_page {"
     echo "    volatile;"

@@ -368,11 +368,11 @@ def test_an_upgrade_has_no_effect_on_other_addresses(gateway, path, headers):
             assert answer.headers["Connection"] == "keep-alive"
 
 
-# What libraries of apps send: React Native, okhttp and Expo, Cordova, Capacitor, Ionic, a sandbox.
+# What libraries of apps send: React Native, okhttp and Expo, Cordova, Capacitor, Ionic, a sandbox, Starscream.
 ORIGINS = ("http://{host}", "https://{host}", "https://evil.example", "file://", "http://localhost",
            "https://localhost", "capacitor://localhost", "ionic://localhost", "null", "", "0", "*",
            "http://{host}.evil.example", "http://evil.example@{host}", "http://{host}/", "{host}",
-           "http://{host} http://{host}", "HTTP://{host}", "http://", "?")
+           "http://{host} http://{host}", "HTTP://{host}", "http://", "?", "ws://{host}", "WSS://{host}", "ws://{host}/")
 
 
 def handshake_from(gateway, origin, host, *headers):
@@ -412,7 +412,7 @@ def status_from(gateway, origin, host):
 
 @pytest.mark.parametrize("origin", ORIGINS)
 def test_without_tokens_no_page_can_be_a_phone(tokenless, origin):
-    own = ("http://{host}", "https://{host}", "HTTP://{host}", "")
+    own = ("http://{host}", "https://{host}", "HTTP://{host}", "", "ws://{host}", "WSS://{host}")
     assert status_from(tokenless, origin, f"127.0.0.1:{tokenless.port}") == (101 if origin in own
                                                                             else 403)
 
@@ -421,6 +421,8 @@ def test_without_tokens_no_page_can_be_a_phone(tokenless, origin):
     ("http://10.0.2.2:8000", "10.0.2.2:8000", 101), ("http://10.0.2.2:80", "10.0.2.2", 101),
     ("https://sms.example:443", "sms.example", 101), ("https://sms.example", "SMS.example", 101),
     ("http://[::1]:8000", "[::1]:8000", 101), ("http://localhost:8000", "localhost:8000", 101),
+    ("ws://10.0.2.2:80", "10.0.2.2", 101), ("wss://sms.example:443", "sms.example", 101), ("ws://10.0.2.2:443", "10.0.2.2", 403),
+    ("ws://localhost:3000", "localhost:8000", 403), ("ws://evil.example:8000", "evil.example:8000", 403),
     ("http://localhost:3000", "localhost:8000", 403), ("http://localhost", "localhost:8000", 403),
     ("http://127.0.0.1:8000", "localhost:8000", 403), ("http://10.0.2.2", "10.0.2.21", 403),
     ("http://10.0.2.2:80", "10.0.2.2:8000", 403), ("http://10.0.2.2:443", "10.0.2.2", 403),
