@@ -20,6 +20,7 @@ enum {
     READER_TIMEOUT_MS = 1000, /* only the recovery after a crash makes readers wait */
     QUIET_TIMEOUT_MS = 100,
     READ_CHECK_STEPS = 1000, /* of SQLite's virtual machine, between checks of the time limit */
+    GIVE_WAY_MS = 200,       /* older reads end for a checkpoint: commits wait for it */
     CAREFUL_MS = 60000,
 };
 
@@ -126,10 +127,14 @@ static enum error open_database(const struct store_options *options, const char 
 static int is_too_late(void *context)
 {
     struct store_database_reader *reader = context;
-    if (clock_monotonic_ms() < reader->until_ms)
+    int64_t now_ms = clock_monotonic_ms();
+    if (now_ms >= reader->until_ms)
+        log_warning("a read took too long and was aborted",
+                    LOG_NUMBER("timeout_ms", reader->database->options->timeout_ms));
+    else if (now_ms >= reader->gives_way_ms && atomic_load(&reader->database->wants_quiet))
+        log_info("a long read was aborted, because new messages waited for a checkpoint");
+    else
         return 0;
-    log_warning("a read took too long and was aborted",
-                LOG_NUMBER("timeout_ms", reader->database->options->timeout_ms));
     return 1;
 }
 
@@ -147,7 +152,7 @@ static enum error open_reader(struct store_database *database,
     if (!reader)
         return ERROR_INTERNAL;
     reader->database = database;
-    reader->until_ms = INT64_MAX;
+    reader->gives_way_ms = reader->until_ms = INT64_MAX;
     if (!handle_open(&reader->handle, database->path, READER_TIMEOUT_MS, reason) ||
         !handle_configure(&reader->handle, READER, reason)) {
         snprintf(problem, STORE_ERROR_SIZE, "the database %.200s cannot be used: %.280s",
@@ -163,7 +168,9 @@ static enum error open_reader(struct store_database *database,
 void reader_begin(struct store_database_reader *reader)
 {
     pthread_rwlock_rdlock(&reader->database->reading);
-    reader->until_ms = clock_monotonic_ms() + reader->database->options->timeout_ms;
+    int64_t now_ms = clock_monotonic_ms();
+    reader->until_ms = now_ms + reader->database->options->timeout_ms;
+    reader->gives_way_ms = now_ms + GIVE_WAY_MS;
 }
 
 void reader_end(struct store_database_reader *reader)
@@ -186,7 +193,7 @@ enum error reader_begin_view(struct store_database_reader *reader)
 enum error reader_end_view(struct store_database_reader *reader, enum error error)
 {
     struct handle *handle = &reader->handle;
-    reader->until_ms = INT64_MAX; /* even after a time limit */
+    reader->gives_way_ms = reader->until_ms = INT64_MAX; /* even after a time limit */
     enum error end = statement_run(handle, statement_get(handle, END_READ));
     reader_end(reader);
     return error != ERROR_NONE ? error : end;
@@ -366,10 +373,12 @@ static enum error run_batch(struct store_database *database, struct store_write 
     return error == ERROR_STORE_BUSY ? ERROR_STORE_UNAVAILABLE : error;
 }
 
-/* New reads wait; current ones end within their time limit. */
+/* New reads wait; current ones end soon (GIVE_WAY_MS). */
 static void checkpoint_quietly(struct store_database *database)
 {
+    atomic_store(&database->wants_quiet, true);
     pthread_rwlock_wrlock(&database->reading);
+    atomic_store(&database->wants_quiet, false);
     if (write_lock_acquire(&database->place.lock, clock_monotonic_ms() + QUIET_TIMEOUT_MS)) {
         wal_checkpoint_quietly(&database->wal);
         write_lock_release(&database->place.lock);

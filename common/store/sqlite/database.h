@@ -12,6 +12,7 @@
 #include "common/store/verbs/transaction.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 enum { INSERT_MAX_WAITING = 32 };
 
@@ -19,6 +20,7 @@ struct store_database {
     const struct store_options *options;
     char path[DATABASE_PATH_SIZE];
     pthread_rwlock_t reading; /* shared: a read; exclusive: a checkpoint that readers prevent */
+    atomic_bool wants_quiet;  /* that checkpoint waits for the reads */
 
     /* The writer */
     struct handle handle;
@@ -45,7 +47,8 @@ struct store_database {
 struct store_database_reader {
     struct handle handle;
     struct store_database *database;
-    int64_t until_ms; /* monotonic; a read that takes longer is interrupted */
+    int64_t gives_way_ms,
+        until_ms; /* monotonic; a read that takes longer is interrupted: the first where a checkpoint waits */
 };
 
 /* As of struct admin_rows. */

@@ -1,7 +1,10 @@
 /* The write-ahead log and its readers: the gateway's own end in time, and others cannot make the log grow without limit. */
+#include "common/base/clock.h"
+#include "common/store/sqlite/database.h"
 #include "tests/store/store_fixture.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
 #include <sys/stat.h>
@@ -148,6 +151,62 @@ static void many_short_reads_do_not_make_the_log_grow(void **state)
     assert_in_range(most, 1, MAX_WAL_BYTES);
 }
 
+struct endless {
+    struct store_database_reader *reader;
+    atomic_bool begun;
+    int code;
+};
+
+static int note_begin(void *context, int count, char **values, char **names)
+{
+    struct endless *endless = context;
+    (void)count, (void)values;
+    if (strcmp(names[0], "n") == 0)
+        atomic_store(&endless->begun, true);
+    return 0;
+}
+
+/* Of the database as it was at the beginning. */
+static void *read_without_end(void *argument)
+{
+    struct endless *endless = argument;
+    sqlite3 *db = endless->reader->handle.db;
+    reader_begin(endless->reader);
+    endless->code = sqlite3_exec(
+        db,
+        "BEGIN; SELECT * FROM probe;"
+        " WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number)"
+        " SELECT n FROM number",
+        note_begin, endless, NULL);
+    sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    reader_end(endless->reader);
+    return NULL;
+}
+
+/* As a list that finds nothing in millions of rows: it may take long, but no commit waits for it. */
+static void a_long_read_gives_way_to_a_checkpoint(void **state)
+{
+    enum { MINUTE_MS = 60000, SOON_MS = 15000, COUNT = 700 }; /* more than fill the log */
+    struct store_fixture *fixture = *state;
+    struct endless endless = {.begun = false};
+    pthread_t thread;
+    int64_t longest_ms = 0;
+    fixture->options.timeout_ms = MINUTE_MS;
+    set_bound(fixture);
+    endless.reader = fixture->reader->reader;
+    assert_int_equal(pthread_create(&thread, NULL, read_without_end, &endless), 0);
+    while (!atomic_load(&endless.begun))
+        sched_yield();
+    for (int i = 0; i < COUNT; i++) {
+        int64_t began_ms = clock_monotonic_ms();
+        assert_int_equal(send_long(fixture->store), ERROR_NONE);
+        longest_ms = MAX(longest_ms, clock_monotonic_ms() - began_ms);
+    }
+    pthread_join(thread, NULL);
+    assert_int_equal(endless.code, SQLITE_INTERRUPT);
+    assert_in_range(longest_ms, 0, SOON_MS);
+}
+
 /* ---- Others ---- */
 
 static void a_reader_that_stays_stops_new_messages_but_no_evidence(void **state)
@@ -243,6 +302,7 @@ static void a_log_that_another_process_has_emptied_is_known_at_once(void **state
 
 UNIT_TESTS(STORE_TEST(a_read_that_takes_too_long_ends_and_holds_nothing),
            STORE_TEST(many_short_reads_do_not_make_the_log_grow),
+           STORE_TEST(a_long_read_gives_way_to_a_checkpoint),
            STORE_TEST(a_reader_that_stays_stops_new_messages_but_no_evidence),
            STORE_TEST(a_long_file_with_a_short_log_in_it_is_cut_too),
            STORE_TEST(the_bound_holds_after_a_restart_too),
