@@ -80,8 +80,8 @@ static size_t next_parameter(struct http_exchange *exchange, const struct query_
     bool good;
     while (query_next_parameter(query, name, sizeof(name), value, size, &good)) {
         size_t i = find_parameter(table, count, name);
-        if (i == count && exchange->is_smsgate) {
-            continue;
+        if (exchange->is_smsgate && (i == count || (good && *value == '\0'))) {
+            continue; /* as SMSGate takes it */
         } else if (i == count) {
             refuse_unknown(exchange, table, count, name);
         } else if (!good) {

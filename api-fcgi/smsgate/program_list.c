@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* ---- Parameters ---- */
 
@@ -61,12 +62,19 @@ static void take_offset(struct http_exchange *exchange, const char *name, const 
                   &((struct list_query *)target)->filters.offset);
 }
 
+/* In any case: as Go's ParseBool, by which SMSGate reads it, and as Python's "True". */
+static bool means(const char *value, const char *word, const char *digit)
+{
+    return strcasecmp(value, word) == 0 || strcmp(value, digit) == 0 ||
+           (strncasecmp(value, word, 1) == 0 && value[1] == '\0');
+}
+
 static void take_content(struct http_exchange *exchange, const char *name, const char *value,
                          void *target)
 {
     bool *wanted = &((struct list_query *)target)->with_content;
-    *wanted = strcmp(value, "true") == 0 || strcmp(value, "1") == 0;
-    if (!*wanted && strcmp(value, "false") != 0 && strcmp(value, "0") != 0)
+    *wanted = means(value, "true", "1");
+    if (!*wanted && !means(value, "false", "0"))
         http_add_parameter_error(exchange, name, ERROR_INVALID_VALUE, "must be true or false");
 }
 

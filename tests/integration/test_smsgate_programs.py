@@ -267,7 +267,11 @@ def test_the_list_and_a_signing_key_of_the_operator(make_gateway):
     see("?state=Pending&limit=1", ["list-4"], 4)
     see("?deviceId=none&whatever=1", [], 0)
     see("?from=2020-01-01T00:00:00Z&to=2020-01-02T00:00:00%2B01:00", [], 0)
-    assert see("?limit=1&includeContent=true", ["list-4"], 5)[0]["textMessage"] == {"text": "hello"}
+    for yes in ("true", "1", "True", "TRUE", "t"):  # as Python, PHP and Go write it, which SMSGate reads
+        assert see(f"?limit=1&includeContent={yes}", ["list-4"], 5)[0]["textMessage"] == {"text": "hello"}
+    for no in ("false", "0", "False", "f", ""):
+        assert "textMessage" not in see(f"?limit=1&includeContent={no}", ["list-4"], 5)[0]
+    see("?from=&to=&state=&deviceId=&limit=&offset=&sort=", reverse, 5)  # as forms and http_build_query write what was not chosen
     no_text = basic(gateway.make_key("read"))
     assert "textMessage" not in ask(gateway, "GET", "/messages?includeContent=true", headers=no_text).json()[0]
     for query in ("limit=0", "limit=101", "offset=-1", "state=Unknown", "sort=id", "from=now", "includeContent=2", "deviceId=a%20b"):
