@@ -11,6 +11,7 @@ from harness.phone import AssuredPhone, Phone, WorkingPhone, _run
 from harness.waiting import wait_for
 
 LONG = "Grüße, 20 Teile: " + "abcdefghi{" * 275  # 11 septets in ten characters
+LONGEST = "漢" * 67 * 255, "ä" * 153 * 255  # anybody can send these; a phone that they disconnect would send them for ever
 COLUMNS = "sender, recipient, sim, received_at_ms, encoding, segments, text"
 SENDERS = {
     "+49 (0)151 / 12345678": "+4915112345678",
@@ -47,6 +48,8 @@ def test_what_a_phone_received_is_stored_and_acknowledged(shared_gateway, connec
         (frame_of("whole", **whole), ("+4915112345678", "+491512222222", 2, 1772362800500, 0, 1, "Hello"), None),
         (frame_of("long", LONG), ("+4915112345678", None, None, None, 0, 20, LONG), None),
         (frame_of("emoji", "👍🏽 " * 400), ("+4915112345678", None, None, None, 1, 30, "👍🏽 " * 400), None),
+        (frame_of("longest", LONGEST[0]), ("+4915112345678", None, None, None, 1, 255, LONGEST[0]), None),
+        (frame_of("longest-gsm", LONGEST[1]), ("+4915112345678", None, None, None, 0, 255, LONGEST[1]), None),
         (frame_of("empty", ""), ("+4915112345678", None, None, None, 0, 0, ""), None),
         (frame_of("past", received_at=315532800000), ("+4915112345678", None, None, 315532800000, 0, 1, "Hello"), None),
         (frame_of("future", received_at="2099-01-01T00:00:00Z"), ("+4915112345678", None, None, 4070908800000, 0, 1, "Hello"), None),
@@ -55,7 +58,8 @@ def test_what_a_phone_received_is_stored_and_acknowledged(shared_gateway, connec
           for number, (sender, kept) in enumerate(SENDERS.items())),
     ]
     for frame, row, warned in frames:
-        phone.send(frame)
+        escaped = frame["received_id"] != "longest-gsm"
+        phone.send(json.dumps(frame, ensure_ascii=escaped))
         answers = [phone.receive() for _ in range(2 if warned else 1)]
         assert acknowledgement(frame["received_id"]) in answers
         if warned:

@@ -457,12 +457,12 @@ def test_a_first_frame_that_is_no_device_information_ends_the_connection(bad_gat
     (b"{}", (1003, "binary_frame")),
     (b"", (1003, "binary_frame")),
     ([b'{"device_name"', b': "x"}'], (1003, "binary_frame")),
-    ("x" * 16385, (1009, "frame_too_large")),
+    ("x" * 131073, (1009, "frame_too_large")),
     ("x" * 1_000_000, (1009, "frame_too_large")),
     (["x" * 1000] * 1000, (1009, "frame_too_large")),
-    (["x" * 8] * 2049, (1009, "frame_too_large")),
-), ids=("binary", "empty binary", "binary fragments", "16 KiB and a byte", "1 MB",
-        "1 MB in fragments", "16 KiB and more in short fragments"))
+    (["x" * 64] * 2049, (1009, "frame_too_large")),
+), ids=("binary", "empty binary", "binary fragments", "128 KiB and a byte", "1 MB",
+        "1 MB in fragments", "128 KiB and more in short fragments"))
 def test_a_frame_that_breaks_a_rule_below_the_protocol_ends_the_connection(bad_gateway, hello,
                                                                            frame, end):
     phone = Phone(bad_gateway, "clumsy", EMPTY_BATTERY, hello)

@@ -215,9 +215,9 @@ def test_a_frame_header_may_come_byte_by_byte(connect):
 def test_fragments_without_an_end_meet_the_size_limit(connect):
     phone = connect()
     phone.send(encode(TEXT, "x", fin=False))
-    for _ in range(16384 // 1000):
+    for _ in range(131072 // 1000):
         phone.send(encode(CONTINUATION, b"x" * 1000, fin=False))
-    phone.send(encode(CONTINUATION, b"x" * 1000, fin=False))  # now it is more than 16 KiB
+    phone.send(encode(CONTINUATION, b"x" * 1000, fin=False))  # now it is more than 128 KiB
     assert phone.receive_close() == (TOO_LARGE, "frame_too_large")
     phone.send(encode_close(TOO_LARGE))
     phone.read_to_end()

@@ -72,7 +72,7 @@ static void two_that_do_not_fit_are_named(void **state)
          {"DEVICE_DAILY_SEGMENTS", "MAX_MESSAGE_SEGMENTS"}},
         {AT(max_frame_bytes),
          AT(max_frame_bytes),
-         16384,
+         131072,
          10000,
          9999,
          {"MAX_FRAME_BYTES", "journal"}},
