@@ -42,6 +42,8 @@ def test_the_tools_find_what_make_run_was_started_with(runs, settings):
         f"sms-gateway: using the gateway that runs here: http://localhost:{run.port}, process {run.popen.pid}, " \
         f"database {database}"
     assert (run.folder / "data").exists() == ("DATABASE_PATH" not in settings)
+    used = tool(run.folder, "database", "compact")
+    assert used.returncode == 1 and used.stderr.endswith(f"(DATABASE_PATH={database} comes from the gateway that runs here)\n"), used
     paired = tool(run.folder, "devices", "pair")
     link = parse_qs(urlsplit(re.search(r"link +(\S+)", paired.stdout).group(1)).query)
     assert link["url"] == [f"http://127.0.0.1:{run.port}"]

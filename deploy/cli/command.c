@@ -71,6 +71,8 @@ static const char *source_of_path(const struct command *command)
     const char *url = getenv("DATABASE_URL");
     if (getenv("DATABASE_PATH") || (url && *url))
         return "the environment";
+    if (command->running)
+        return "the gateway that runs here";
     /* /dev/null sets nothing. */
     if (settings_load(&given, "/dev/null", false, errmsg) &&
         strcmp(given.database_path, command->settings.database_path) == 0)
