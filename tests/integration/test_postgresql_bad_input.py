@@ -265,6 +265,18 @@ def test_settings_of_the_database_do_not_keep_tables_from_being_made(server, tmp
     assert (result.returncode == 0) == (words is None) and (words or "") in result.stderr, result.stderr
 
 
+def test_a_right_that_the_role_loses_is_503_and_is_over_when_it_is_back(server, make_gateway):
+    url = url_of(server)
+    gateway = make_gateway(DATABASE_URL=url).start()
+    gateway.api.send()
+    database = server.dsn_of(url.split("/")[3].split("?")[0])
+    query(database, "REVOKE INSERT ON message FROM gateway")
+    gateway.api.send_refused(503, "store_unavailable")
+    assert "permission denied for table message" in gateway.api_fcgi.log()
+    query(database, "GRANT INSERT ON message TO gateway")
+    gateway.api.send()
+
+
 def test_too_many_connections_are_said_and_are_over_without_a_restart(server, make_gateway, tmp_path):
     url = url_of(server)
     gateway = make_gateway(DATABASE_URL=url, STORE_TIMEOUT_MS=1000, SWEEP_INTERVAL_SECONDS=1).start()

@@ -21,6 +21,12 @@ static bool is_class(const char *code, const char *class)
     return strncmp(code, class, strlen(class)) == 0;
 }
 
+/* Of the server as an operator has left it: a right that the role has lost, tables that are elsewhere, a schema that is gone. */
+static bool is_out_of_order(const char *code)
+{
+    return is_class(code, "42501") || is_class(code, "42P01") || is_class(code, "3F");
+}
+
 static enum error error_of(const char *code)
 {
     if (is_class(code, "57014") || is_class(code, "55P03"))
@@ -28,7 +34,8 @@ static enum error error_of(const char *code)
     if (is_class(code, "53100"))
         return ERROR_DISK_FULL;
     if (is_class(code, "08") || is_class(code, "25") || is_class(code, "53") ||
-        is_class(code, "57") || is_class(code, "58") || is_class(code, "XX"))
+        is_class(code, "57") || is_class(code, "58") || is_class(code, "XX") ||
+        is_out_of_order(code))
         return ERROR_STORE_UNAVAILABLE;
     return ERROR_INTERNAL;
 }
