@@ -80,6 +80,9 @@ static void spellings_of_a_number_become_e164(void **state)
         {"+378 0549 123456", "+3780549123456"},
         {"+225 07 12 34 56 78", "+2250712345678"},
         {"+229 01 97 12 34 56", "+2290197123456"},
+        {"+43 4352 1234567", "+4343521234567"}, /* Wolfsberg */
+        {"+880 1812 345678", "+8801812345678"},
+        {"+358 50 1234567", "+358501234567"},
         {"+241 06 12 34 56", "+24106123456"},
         {"+242 06 612 3456", "+242066123456"},
         {"+800 0123 4567", "+80001234567"},
@@ -192,7 +195,7 @@ static void digits_are_counted_from_7_to_15(void **state)
     (void)state;
     for (size_t digits = 0; digits <= 40; digits++) {
         char text[64] = "+";
-        memset(text + 1, '2', digits);
+        memset(text + 1, '9', digits); /* no country has the code 999 */
         const char *found = normalise(text);
         if (!found != (digits < 7 || digits > 15))
             fail_msg("%zu digits are %s", digits, found ? "taken" : "refused");
@@ -371,6 +374,13 @@ static void what_may_mean_another_number_is_refused_and_said(void **state)
         {"+54 (0)11 15 1234 5678", "only inside Argentina"},
         {"+54 9 11 15 1234 5678", "only inside Argentina"},
         {"+54 15 1234 5678", "only inside Argentina"},
+        {"+244 0923 123 456", "+244, where no number begins with 0"},
+        {"+258 (0) 84 123 4567", "\"(0)\""},
+        {"+258 084 123 4567", "+258, where no number begins with 0"},
+        {"+502 0 5123 4567", "+502, where no number begins with 0"},
+        {"+960 0771 2345", "+960, where no number begins with 0"},
+        {"+508 055 12 34", "a 0 after the country code +508"},
+        {"+850 0192 123 4567", "a 0 after the country code +850"},
         {"+34 0612 34 56 78", "+34, where no number begins with 0"},
         {"+45 0 12 34 56 78", "+45, where no number begins with 0"},
         {"+420 0601 123 456", "+420, where no number begins with 0"},
@@ -386,6 +396,19 @@ static void what_may_mean_another_number_is_refused_and_said(void **state)
         {"+421 421 905 123 456", "duplicate"},
         {"+371371 2123 4567", "duplicate"},
         {"+47 0 912 34 567", "+47, where no number begins with 0"},
+        {"+880 880 1812 345678", "duplicate country code"},
+        {"+358 358 40 1234567", "duplicate country code"},
+        {"+43 43 664 1234567", "duplicate country code"},
+        {"+977 977 9841 234567", "duplicate country code"},
+        {"+964 964 791 234 5678", "duplicate country code"},
+        {"+58 58 412 1234567", "duplicate country code"},
+        {"+225 225 01 23 45 67 89", "duplicate country code"},
+        {"+229 229 01 97 12 34 56", "duplicate country code"},
+        {"+244 244 923 123 456", "duplicate country code"},
+        {"+248 248 2 510 123", "duplicate country code"},
+        {"+993 993 66 123456", "duplicate country code"},
+        {"+53 53 5123 4567", "duplicate country code"},
+        {"+960 960 771 2345", "duplicate country code"},
         {"+56 09 1234 5678", "+56, where no number begins with 0"},
         {"+221 0 77 123 45 67", "+221, where no number begins with 0"},
         {"+8 (495) 123-45-67", "write +7 instead"}, /* else a number in Vietnam */
