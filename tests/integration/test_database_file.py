@@ -3,10 +3,12 @@ works on it, and only the gateway creates it."""
 
 import os
 import shutil
+import sqlite3
 import subprocess
 
 import pytest
 
+from harness.faults import SmallDisk
 from harness.gateway import programs_folder
 from harness.phone import Phone
 from harness.ports import free_port
@@ -169,6 +171,34 @@ def test_a_hard_link_is_refused(make_gateway):
     assert [path.name for path in gateway.folder.glob("other.db*")] == ["other.db"]
     other.unlink()
     start_programs(gateway)
+
+
+def test_an_interrupted_restore_is_named_and_undone_by_the_start(make_gateway):
+    """Killed just before it had put the backup in its place."""
+    gateway = make_gateway().start()
+    gateway.api.send()
+    stop_programs(gateway)
+    gateway.database.with_name("sms-gateway.db.replaced-20260101T000000.000Z").hardlink_to(gateway.database)
+    for arguments in (("backup", "create"), ("database", "check")):
+        assert "the next start undoes it" in refused(gateway, gateway.database, *arguments)
+    start_programs(gateway)
+    assert gateway.database.stat().st_nlink == 1 and gateway.api.get("/api/sms").json()["total"] == 1
+    assert tool(gateway, gateway.database, "database", "check")[0] == 0
+
+
+def test_a_small_disk_for_temporary_files_is_no_hindrance(idle):
+    idle.make_database()
+    database = sqlite3.connect(idle.database)
+    database.execute("CREATE TABLE filler AS WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number LIMIT 64)"
+                     " SELECT randomblob(65536) AS bytes FROM number")
+    database.commit()
+    database.close()
+    disk = SmallDisk(idle.folder / "tmp", "1m")
+    result = subprocess.run([*disk.wrap, programs_folder(idle.build) / "sms-gateway", "database", "compact"], cwd=idle.folder, text=True,
+                            env=idle.environment | {"TMPDIR": str(idle.folder / "tmp")}, capture_output=True, check=False,
+                            timeout=LIMIT_SECONDS)
+    disk.close()
+    assert result.returncode == 0, result.stderr
 
 
 def mounted(gateway, source, target, *command):

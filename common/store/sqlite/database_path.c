@@ -124,7 +124,9 @@ bool database_path_check(const char *path, enum database_path_state *state, DATA
     if (status.stx_nlink > 1)
         return refuse(problem, path,
                       "the file has %u names (hard links), and SQLite would keep a log for each:"
-                      " remove all names but one; `find / -xdev -samefile FILE` lists them",
+                      " remove all names but one; `find / -xdev -samefile FILE` lists them."
+                      " Unless one has " DATABASE_REPLACED " in it: that is of a restore which was"
+                      " interrupted, and the next start undoes it",
                       status.stx_nlink);
     /* statx(2), since Linux 5.8. */
     if (status.stx_attributes & STATX_ATTR_MOUNT_ROOT)

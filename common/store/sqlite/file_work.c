@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -75,9 +76,19 @@ bool file_work_create(struct file_work *work, const char *path)
 
 /* ---- Databases ---- */
 
+/* Temporary files may become as large as the database, and go to its disk: TMPDIR or /var/tmp may be a small one. */
+static void use_folder_for_temporary_files(const char *path)
+{
+    char folder[DATABASE_PATH_SIZE];
+    snprintf(folder, sizeof(folder), "%s", path);
+    sqlite3_free(sqlite3_temp_directory);
+    sqlite3_temp_directory = sqlite3_mprintf("%s", dirname(folder));
+}
+
 sqlite3 *file_work_open(struct file_work *work, const char *path)
 {
     sqlite3 *db = NULL;
+    use_folder_for_temporary_files(path);
     if (!file_work_exists(path)) {
         file_work_fail_errno(work, path);
         return NULL;
