@@ -105,7 +105,7 @@ all_active() {
 }
 
 show_log() {
-    echo "The last lines of the log (journalctl -u 'sms-gateway-*' shows all):" >&2
+    echo "The last lines of the log (journalctl -u 'sms-gateway-*' shows all):" >&2 || true # the terminal may be gone
     journalctl --no-pager --quiet --output=cat --lines=15 --unit='sms-gateway-*' >&2 || true
 }
 

@@ -214,6 +214,14 @@ def test_dpkg_is_waited_for(tmp_path):
     assert "Version: 0.2.0\n" in (tmp_path / "dpkg/status").read_text()
 
 
+def test_a_terminal_that_is_gone_keeps_no_upgrade_from_going_back():
+    """Between a version that does not serve and the way back the log is shown."""
+    with open("/dev/full", "w", encoding="ascii") as full:
+        said = subprocess.run(["bash", "-euo", "pipefail", "-c", ". deploy/installed.sh; show_log; echo on it goes"], cwd=ROOT, text=True,
+                              stdout=subprocess.PIPE, stderr=full, check=False, timeout=LIMIT_SECONDS).stdout
+    assert said == "on it goes\n"
+
+
 def test_a_database_elsewhere_is_said_to_stay(tmp_path):
     for settings, words in (("DATABASE_PATH=/srv/sms/a.db # big", "The messages in the database /srv/sms/a.db stay."),
                             ("DATABASE_URL='postgresql://gateway:secret@db/sms'", "The messages in the PostgreSQL database of DATABASE_URL stay."),
