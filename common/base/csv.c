@@ -173,14 +173,25 @@ static char find_separator(const char *at, const char *end)
     return ',';
 }
 
-static const char *without_spaces(const char *name)
+/* What cannot be seen at the end of a name: it would be another name, in a message that looks the same. */
+static bool is_blank(int32_t point)
 {
-    size_t length;
-    name += strspn(name, " ");
-    for (length = strlen(name); length > 0 && name[length - 1] == ' '; length--)
-        ;
-    ((char *)name)[length] = '\0'; /* of the reader's text */
-    return name;
+    return point == ' ' || character_is_foreign_space(point) || utf8_is_control(point) ||
+           (point >= 0x200b && point <= 0x200d) || point == 0x2060; /* zero width */
+}
+
+static const char *without_blanks(const char *name)
+{
+    const char *first = NULL, *last = name, *end = name + strlen(name);
+    for (const char *p = name; p < end;) {
+        const char *start = p;
+        if (is_blank(utf8_next(&p, end))) /* check_encoding has seen it */
+            continue;
+        first = first ? first : start;
+        last = p;
+    }
+    *(char *)last = '\0'; /* of the reader's text */
+    return first ? first : last;
 }
 
 static bool check_names(struct csv_reader *reader, size_t count, struct csv_problem *problem)
@@ -195,7 +206,7 @@ static bool check_names(struct csv_reader *reader, size_t count, struct csv_prob
         return false;
     }
     for (size_t i = 0; i < count; i++) {
-        const char *name = reader->columns[i] = without_spaces(reader->columns[i]);
+        const char *name = reader->columns[i] = without_blanks(reader->columns[i]);
         reader->column_count = i;
         if (*name == '\0') {
             refuse(problem, reader->line, "has no name for column %zu; name it, or remove it",

@@ -89,6 +89,14 @@ static void problems_are_named_with_their_line(void **state)
         const char *expected;
     } cases[] = {
         {TEXT(""), "1!must have the names of the columns"},
+        /* A second byte order mark, no-break spaces and zero-width characters cannot be seen in a name. */
+        {TEXT("\xef\xbb\xbf\xef\xbb\xbf"
+              "a,\xc2\xa0 b c\xe2\x80\x8b,\"\xe2\x80\xaa"
+              "d\xe2\x80\xac \",e\xc2\xa0"
+              "f\n1,2,3,4\n"),
+         "[a][b c][d][e\xc2\xa0"
+         "f] 2[1][2][3][4] $"},
+        {TEXT("a,\xc2\xa0\n"), "1!has no name for column 2; name it, or remove it"},
         {TEXT("\n1,2\n"), "1!must have the names of the columns"},
         {TEXT("\xff\xfe"
               "a\0,\0b\0"),
