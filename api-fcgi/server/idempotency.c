@@ -1,8 +1,11 @@
 #include "api-fcgi/server/idempotency.h"
 
 #include "api-fcgi/server/api.h"
+#include "common/base/character_name.h"
 #include "common/base/log.h"
+#include "common/base/utf8.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* ---- The header ---- */
@@ -12,7 +15,7 @@ static bool is_printable(char c)
     return c >= ' ' && c <= '~';
 }
 
-/* The characters of a value without quotes; those between the quotes of a structured-header string (RFC 9651, 3.3.3).
+/* The characters, all printable, of a value without quotes; those between the quotes of a structured-header string (RFC 9651, 3.3.3).
    Copies as many as there is room for. False where it is not such a string. */
 static bool read_key(const char *value, char key[STORE_IDEMPOTENCY_KEY_SIZE], size_t *length)
 {
@@ -21,14 +24,20 @@ static bool read_key(const char *value, char key[STORE_IDEMPOTENCY_KEY_SIZE], si
     for (*length = 0; *c && !(quoted && *c == '"'); c++) {
         if (quoted && *c == '\\' && *++c != '"' && *c != '\\')
             return false;
-        if (!is_printable(*c))
-            return false;
         if (*length < STORE_IDEMPOTENCY_KEY_SIZE - 1)
             key[*length] = *c;
         ++*length;
     }
     key[MIN(*length, (size_t)STORE_IDEMPOTENCY_KEY_SIZE - 1)] = '\0';
     return !quoted || strcmp(c, "\"") == 0;
+}
+
+/* The first character that a key cannot have; NULL: none. */
+static const char *find_unprintable(const char *value)
+{
+    while (is_printable(*value))
+        value++;
+    return *value ? value : NULL;
 }
 
 static bool refuse_key(struct http_exchange *exchange, const char *why)
@@ -42,7 +51,14 @@ static bool refuse_key(struct http_exchange *exchange, const char *why)
 
 static bool take_key(struct http_exchange *exchange, char key[STORE_IDEMPOTENCY_KEY_SIZE])
 {
+    const char *bad = find_unprintable(exchange->request.idempotency_key);
+    char name[CHARACTER_NAME_SIZE], why[CHARACTER_NAME_SIZE + 16];
     size_t length;
+    if (bad) {
+        character_name(utf8_next(&bad, bad + strlen(bad)), name);
+        snprintf(why, sizeof(why), "this one has %s", name);
+        return refuse_key(exchange, why);
+    }
     if (!read_key(exchange->request.idempotency_key, key, &length))
         return refuse_key(exchange,
                           "after a quote it must be a string of RFC 9651: another quote ends it,"

@@ -65,8 +65,8 @@ def test_the_quotes_of_a_string_are_not_part_of_the_key(gateway, quoted, key):
 
 
 BAD = {b"": "empty", b'""': "empty", b"x" * 256: "longer", b'"' + b"x" * 256 + b'"': "longer",
-       b"a\tb": "printable", b"a\x01b": "printable", b"a\x7f": "printable", "schl\u00fcssel".encode(): "printable",
-       b"\xe9t\xe9": "printable", b'"abc': "RFC 9651", b'"abc"; a=b': "RFC 9651", b'"abc" ""': "RFC 9651",
+       b"a\tb": "this one has a tab (U+0009)", b"a\x01b": "a control character (U+0001)", b"a\x7f": "(U+007F)", "schl\u00fcssel".encode(): "U+00FC.",
+       b"\xe9t\xe9": "a byte that is not UTF-8.", '"schl\u00fcssel"'.encode(): "U+00FC.", b'"abc': "RFC 9651", b'"abc"; a=b': "RFC 9651", b'"abc" ""': "RFC 9651",
        rb'"a\b"': "RFC 9651", b'"abc\\': "RFC 9651", b'"': "RFC 9651"}
 
 
