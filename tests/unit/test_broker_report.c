@@ -47,6 +47,36 @@ static void a_report_without_its_seq_counts_and_is_not_acknowledged(void **state
     world_free(world);
 }
 
+/* Who sends the code of a part, as Android gives it, may not count the parts. */
+static void androids_own_name_of_an_error_proves_nothing_of_several_parts(void **state)
+{
+    static const struct {
+        const char *code;
+        bool nothing_sent, of_one_segment;
+    } cases[] = {
+        {"no_service", true, false},      {"RESULT_ERROR_NO_SERVICE", true, true},
+        {"NO_SERVICE", true, true},       {"RESULT_ERROR_GENERIC_FAILURE", false, false},
+        {"RESULT_ERROR_X", false, false},
+    };
+    (void)state;
+    struct world *world = world_new(&default_options);
+    session_id id = world_connect_assured_phone(world, "phone");
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        char text[256];
+        snprintf(text, sizeof(text),
+                 "{\"type\":\"report\",\"message_id\":\"019d0000-0000-7000-8000-000000000001\","
+                 "\"attempt\":1,\"seq\":%zu,\"status\":\"failed\",\"error_code\":\"%s\"}",
+                 i, cases[i].code);
+        world_receive(world, id, text);
+        struct store_write *write = world_take_pending(world, STORE_REPORT);
+        assert_non_null(write);
+        assert_int_equal(write->report.nothing_sent, cases[i].nothing_sent);
+        assert_int_equal(write->report.of_one_segment, cases[i].of_one_segment);
+        world_answer(world, write, ERROR_NONE);
+    }
+    world_free(world);
+}
+
 static void a_report_on_anothers_message_is_answered_with_an_error(void **state)
 {
     (void)state;
@@ -85,5 +115,6 @@ static void a_report_that_a_message_expired_ends_it(void **state)
 
 UNIT_TESTS(cmocka_unit_test(a_report_is_retried_until_the_store_takes_it),
            cmocka_unit_test(a_report_without_its_seq_counts_and_is_not_acknowledged),
+           cmocka_unit_test(androids_own_name_of_an_error_proves_nothing_of_several_parts),
            cmocka_unit_test(a_report_on_anothers_message_is_answered_with_an_error),
            cmocka_unit_test(a_report_that_a_message_expired_ends_it))

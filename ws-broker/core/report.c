@@ -127,6 +127,7 @@ void report_take(struct broker *broker, struct session *session, struct frame *f
     /* Proof, and so a reason to send it again, only from a device with a journal and about the attempt it names. */
     if (says_nothing_sent(frame) && session->protocol->has_journal && frame->ref.attempt > 0) {
         write->report.nothing_sent = true;
+        write->report.of_one_segment = frame->code_was_translated;
         write->report.jitter = jitter_next(&broker->jitter);
     }
     FAIL_POINT("broker.before_report");

@@ -49,9 +49,10 @@ struct frame {
     enum message_status status;                  /* STATUS_UPDATE, REPORT */
     char error_code[MESSAGE_ERROR_CODE_SIZE];    /* STATUS_UPDATE, REPORT, NACK; "": none */
     char error_message[MESSAGE_ERROR_TEXT_SIZE]; /* STATUS_UPDATE, REPORT, NACK; "": none */
-    unsigned sim;        /* STATUS_UPDATE, REPORT, ACK, SMS_RECEIVED; 0: none */
-    unsigned parts_sent; /* REPORT; at least 1 when it cannot be read */
-    int64_t seq;         /* REPORT; -1: missing */
+    bool code_was_translated; /* the device has another name for error_code, as Android's own */
+    unsigned sim;             /* STATUS_UPDATE, REPORT, ACK, SMS_RECEIVED; 0: none */
+    unsigned parts_sent;      /* REPORT; at least 1 when it cannot be read */
+    int64_t seq;              /* REPORT; -1: missing */
 
     struct incoming_sms incoming; /* SMS_RECEIVED: what the device says of it; owned */
 

@@ -77,6 +77,7 @@ static enum taken take_error_code(const struct json *value, struct frame_reading
     struct frame *frame = reading->frame;
     enum taken taken = frame_value_text(value, frame->error_code, sizeof(frame->error_code));
     const char *word = taken == TAKEN ? send_result_word(frame->error_code) : NULL;
+    frame->code_was_translated = word && strcmp(frame->error_code, word) != 0;
     if (word)
         strcpy(frame->error_code, word);
     return taken;
