@@ -233,6 +233,8 @@ static int create_tokens(struct store *store, const struct command *command)
             printf("%s %s\n", line, text);
         count += error == ERROR_NONE;
     }
+    if (ferror(stdin))
+        status = command_fail(command, "cannot read the standard input: %s", strerror(errno));
     if (command->json) {
         json_end_array(command->json);
         json_put_integer(command->json, "count", count);

@@ -130,6 +130,14 @@ def test_tokens_made_before_a_wrong_line_are_printed(ready):
     assert [token["device_id"] for token in json.loads(printed)["tokens"]] == ["one"]
 
 
+def test_device_ids_that_cannot_be_read_are_a_failure(ready):
+    folder = os.open(ready.folder, os.O_RDONLY)
+    result = subprocess.run([programs_folder(ready.build) / "sms-gateway", "devices", "token", "-"], cwd=ready.folder, stdin=folder,
+                            env=ready.environment, capture_output=True, text=True, check=False, timeout=LIMIT_SECONDS)
+    os.close(folder)
+    assert result.returncode == 1 and "cannot read the standard input: Is a directory" in result.stderr, result
+
+
 def test_sending_in_json(ready):
     assert answer(ready, "sending", "status") == {"paused": False, "paused_since": None,
                                                  "reason": None}
