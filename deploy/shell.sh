@@ -3,9 +3,11 @@
 # CDPATH, exported functions and options (bash(1), -p).
 set +o posix
 # A standard stream that is closed: the next file that a command opens would have its number, and what is printed would go there.
-[ -e /proc/self/fd/0 ] || exec </dev/null
-[ -e /proc/self/fd/1 ] || exec >/dev/null
-[ -e /proc/self/fd/2 ] || exec 2>/dev/null
+if [ -d /proc/self/fd ]; then # not in every chroot
+    [ -e /proc/self/fd/0 ] || exec </dev/null
+    [ -e /proc/self/fd/1 ] || exec >/dev/null
+    [ -e /proc/self/fd/2 ] || exec 2>/dev/null
+fi
 unset POSIXLY_CORRECT GREP_OPTIONS TAR_OPTIONS GIT_DIR GIT_INDEX_FILE GIT_WORK_TREE PYTHONPATH PYTHONHOME
 unset NGINX # to nginx, the sockets that it inherits
 export PATH # without one bash takes its own, which commands do not see

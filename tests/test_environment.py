@@ -136,7 +136,7 @@ def test_what_cannot_be_printed_ends_nothing_and_goes_into_no_file(tmp_path, str
             if run.poll() is None:
                 os.killpg(run.pid, signal.SIGKILL)
     with_words = {path.name for path in tmp_path.rglob("*") if path.is_file() and path.suffix not in (".conf", ".log") and
-                  re.search(rb"msg=|WARNING|QR code|Ctrl-C|Stopping|Key |device_id", path.read_bytes())}
+                  re.search(rb"msg=|WARNING|QR code|Ctrl-C|Stopping|Key |HTTP status", path.read_bytes())}
     assert with_words <= {"sms-gateway.db", "sms-gateway.db-wal"}, with_words
 
 
