@@ -236,17 +236,6 @@ static void take_sim(struct http_exchange *exchange, const char *pointer, const 
 
 /* ---- Times ---- */
 
-static bool take_time(struct http_exchange *exchange, const char *pointer, const struct json *value,
-                      int64_t *wall_ms)
-{
-    const char *text = json_body_text(exchange, pointer, value);
-    char reason[ACCEPTANCE_RULES_REASON_SIZE];
-    enum error error = text ? option_rules_parse_time(text, wall_ms, reason) : ERROR_INVALID_VALUE;
-    if (text)
-        refuse_if(exchange, pointer, error, reason);
-    return error == ERROR_NONE;
-}
-
 static void take_send_at(struct http_exchange *exchange, const char *pointer,
                          const struct json *value, void *target)
 {
@@ -254,7 +243,7 @@ static void take_send_at(struct http_exchange *exchange, const char *pointer,
     char reason[ACCEPTANCE_RULES_REASON_SIZE];
     int64_t wall_ms;
     draft->bad_send_at = true;
-    if (!take_time(exchange, pointer, value, &wall_ms))
+    if (!json_body_time(exchange, pointer, value, &wall_ms))
         return;
     enum error error = option_rules_check_send_at(wall_ms, now_ms(draft), reason);
     refuse_if(exchange, pointer, error, reason);
@@ -269,7 +258,7 @@ static void take_expires_at(struct http_exchange *exchange, const char *pointer,
     struct draft *draft = target;
     struct message_options *options = &draft->message->options;
     char reason[ACCEPTANCE_RULES_REASON_SIZE];
-    if (!take_time(exchange, pointer, value, &options->expires_at_ms) || draft->bad_send_at)
+    if (!json_body_time(exchange, pointer, value, &options->expires_at_ms) || draft->bad_send_at)
         return;
     refuse_if(exchange, pointer,
               option_rules_check_expires_at(options->expires_at_ms, options->send_at_ms,

@@ -167,16 +167,10 @@ static void take_since(struct http_exchange *exchange, const char *pointer,
                        const struct json *value, void *target)
 {
     struct store_redeliver *request = target;
-    char reason[ACCEPTANCE_RULES_REASON_SIZE];
-    const char *text = json_body_text(exchange, pointer, value);
-    enum error error = text ? option_rules_parse_time(text, &request->since_ms, reason)
-                            : ERROR_NONE;
-    if (error != ERROR_NONE)
-        http_add_field_error(exchange, pointer, error, "%s", reason);
-    else if (request->event_id)
+    request->is_since = json_body_time(exchange, pointer, value, &request->since_ms);
+    if (request->is_since && request->event_id)
         http_add_field_error(exchange, pointer, ERROR_INVALID_VALUE,
                              "cannot be combined with event_id; remove one of them");
-    request->is_since = text;
 }
 
 static void answer_redelivered(struct http_exchange *exchange)

@@ -3,6 +3,7 @@
 #include "api-fcgi/server/suggest.h"
 #include "common/base/character_name.h"
 #include "common/base/utf8.h"
+#include "common/process/option_rules.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -279,6 +280,24 @@ const char *json_body_text(struct http_exchange *exchange, const char *pointer,
                              : json_is_null(value) ? ""
                                                    : "; put it in double quotes");
     return text;
+}
+
+bool json_body_time(struct http_exchange *exchange, const char *pointer, const struct json *value,
+                    int64_t *wall_ms)
+{
+    char reason[ACCEPTANCE_RULES_REASON_SIZE];
+    double number;
+    if (json_number(value, &number)) { /* since 1970; quotes would not help */
+        http_add_field_error(exchange, pointer, ERROR_WRONG_TYPE,
+                             "must be an RFC 3339 time such as \"2026-11-23T09:45:00Z\", not a"
+                             " number");
+        return false;
+    }
+    const char *text = json_body_text(exchange, pointer, value);
+    enum error error = text ? option_rules_parse_time(text, wall_ms, reason) : ERROR_NONE;
+    if (error != ERROR_NONE)
+        http_add_field_error(exchange, pointer, error, "%s", reason);
+    return text && error == ERROR_NONE;
 }
 
 const char *json_body_device_id(struct http_exchange *exchange, const char *pointer,

@@ -57,6 +57,10 @@ MUST_CHECK bool json_body_integer(struct http_exchange *exchange, const char *po
 const char *json_body_text(struct http_exchange *exchange, const char *pointer,
                            const struct json *value);
 
+/* The time of such a member; false after adding a field error. */
+MUST_CHECK bool json_body_time(struct http_exchange *exchange, const char *pointer,
+                               const struct json *value, int64_t *wall_ms);
+
 /* The device id of such a member; NULL after adding a field error. */
 const char *json_body_device_id(struct http_exchange *exchange, const char *pointer,
                                 const struct json *value);

@@ -178,23 +178,12 @@ static void take_sim(struct http_exchange *exchange, const char *pointer, const 
         reading->options.target.sim = (unsigned)sim;
 }
 
-static void take_time(const struct reading *reading, const char *pointer, const struct json *value,
-                      int64_t *wall_ms)
-{
-    const char *text = json_body_text(reading->exchange, pointer, value);
-    char reason[ACCEPTANCE_RULES_REASON_SIZE];
-    if (text)
-        refuse_if(reading, pointer, option_rules_parse_time(text, wall_ms, reason), reason);
-}
-
 static void take_schedule(struct http_exchange *exchange, const char *pointer,
                           const struct json *value, void *target)
 {
     struct reading *reading = target;
     char reason[ACCEPTANCE_RULES_REASON_SIZE];
-    int errors = exchange->problem.error_count;
-    take_time(reading, pointer, value, &reading->options.send_at_ms);
-    if (exchange->problem.error_count == errors)
+    if (json_body_time(exchange, pointer, value, &reading->options.send_at_ms))
         refuse_if(reading, pointer,
                   option_rules_check_send_at(reading->options.send_at_ms, reading->now_ms, reason),
                   reason);
@@ -217,7 +206,7 @@ static void take_valid_until(struct http_exchange *exchange, const char *pointer
         http_add_field_error(exchange, pointer, ERROR_INVALID_VALUE,
                              "cannot be combined with ttl; remove one of them");
     else
-        take_time(reading, pointer, value, &reading->options.expires_at_ms);
+        (void)!json_body_time(exchange, pointer, value, &reading->options.expires_at_ms);
 }
 
 static void take_priority(struct http_exchange *exchange, const char *pointer,

@@ -41,6 +41,67 @@ static bool lacks_colon(const char *text)
     return clock_parse(with_colon, &wall_ms);
 }
 
+/* "2026-11-23 09:45:00+01", as PostgreSQL writes it. */
+static bool lacks_minutes(const char *text)
+{
+    enum { OFFSET = 3 };
+    char with_minutes[64];
+    int64_t wall_ms;
+    size_t length = strlen(text);
+    if (length < OFFSET || length + OFFSET >= sizeof(with_minutes))
+        return false;
+    const char *offset = text + length - OFFSET;
+    snprintf(with_minutes, sizeof(with_minutes), "%.*s%c%s:00", (int)(offset - text), text,
+             *offset == ' ' ? '+' : *offset, offset + 1);
+    return strchr("+- ", *offset) && clock_parse(with_minutes, &wall_ms);
+}
+
+/* "2026-11-23T09:45Z", as Java writes a whole minute. */
+static bool lacks_seconds(const char *text)
+{
+    static const char seconds[] = ":00";
+    char with_seconds[64];
+    int64_t wall_ms;
+    size_t length = strlen(text), at = strlen("2026-11-23T09:45");
+    if (length < at || length + sizeof(seconds) > sizeof(with_seconds))
+        return false;
+    snprintf(with_seconds, sizeof(with_seconds), "%.*s%s%s", (int)at, text, seconds, text + at);
+    return clock_parse(with_seconds, &wall_ms) || lacks_offset(with_seconds);
+}
+
+/* "2026-11-23T09:45:00+01:00[Europe/Berlin]", as Java's ZonedDateTime writes it. */
+static bool names_zone(const char *text)
+{
+    char without[64];
+    int64_t wall_ms;
+    size_t length = strcspn(text, "[");
+    if (text[length] == '\0' || length >= sizeof(without))
+        return false;
+    snprintf(without, sizeof(without), "%.*s", (int)length, text);
+    return clock_parse(without, &wall_ms) || lacks_seconds(without);
+}
+
+/* "2026-11-23" */
+static bool is_date(const char *text)
+{
+    char with_time[64];
+    int64_t wall_ms;
+    return strlen(text) == strlen("2026-11-23") &&
+           snprintf(with_time, sizeof(with_time), "%sT00:00:00Z", text) > 0 &&
+           clock_parse(with_time, &wall_ms);
+}
+
+/* "1795513500", or with a fraction: seconds, or milliseconds, since 1970. */
+static bool is_number(const char *text)
+{
+    static const char digits[] = "0123456789";
+    size_t whole = strspn(text, digits);
+    const char *rest = text + whole;
+    if (*rest == '.')
+        rest += 1 + strspn(rest + 1, digits);
+    return whole > 0 && *rest == '\0';
+}
+
 /* "2026-02-30T09:45:00Z" */
 static bool has_no_such_day(const char *text)
 {
@@ -69,6 +130,22 @@ enum error option_rules_parse_time(const char *text, int64_t *wall_ms,
     if (lacks_colon(text))
         return refuse(ERROR_INVALID_VALUE,
                       "needs a colon in its UTC offset, as in 2026-11-23T09:45:00+01:00", reason);
+    if (lacks_minutes(text))
+        return refuse(ERROR_INVALID_VALUE,
+                      "needs minutes in its UTC offset, as in 2026-11-23T09:45:00+01:00", reason);
+    if (lacks_seconds(text))
+        return refuse(ERROR_INVALID_VALUE, "has no seconds; write them, as in 2026-11-23T09:45:00Z",
+                      reason);
+    if (names_zone(text))
+        return refuse(ERROR_INVALID_VALUE,
+                      "must be like 2026-11-23T09:45:00+01:00; leave out the time zone in brackets",
+                      reason);
+    if (is_date(text))
+        return refuse(ERROR_INVALID_VALUE,
+                      "has no time of day; write one, as in 2026-11-23T00:00:00Z", reason);
+    if (is_number(text))
+        return refuse(ERROR_INVALID_VALUE,
+                      "is a number; write an RFC 3339 time such as 2026-11-23T09:45:00Z", reason);
     if (has_no_such_day(text))
         return refuse(ERROR_INVALID_VALUE, "names a day that its month does not have", reason);
     return refuse(ERROR_INVALID_VALUE, "must be an RFC 3339 time such as 2026-11-23T09:45:00Z",

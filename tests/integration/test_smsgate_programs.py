@@ -119,7 +119,7 @@ REFUSED = [  # bodies, and what the message says of them
     (ONE | {"ttl": 60, "scheduleAt": "2026-12-24T18:00:00Z"}, "ttl"),
     (ONE | {"validUntil": "2020-01-01T00:00:00Z"}, "validUntil"),
     (ONE | {"validUntil": "tomorrow"}, "validUntil"),
-    (ONE | {"scheduleAt": "2020-01-01T00:00:00Z"}, "scheduleAt"),
+    (ONE | {"scheduleAt": "2020-01-01T00:00:00Z"}, "scheduleAt"), (ONE | {"scheduleAt": 1795513500}, "scheduleAt must be an RFC 3339 time"),
     (ONE | {"priority": 128}, "priority must be between"),
     (ONE | {"withDeliveryReport": 1}, "withDeliveryReport must be true or false"),
     ([ONE], "the body must be an object"),
