@@ -33,7 +33,10 @@ static char *read_input(void)
     size_t size = 0;
     ssize_t length = getdelim(&text, &size, '\0', stdin);
     if (length >= 0 && strlen(text) == (size_t)length) {
-        text[length - (length > 0 && text[length - 1] == '\n')] = '\0';
+        bool has_line_end = length > 0 && text[length - 1] == '\n';
+        length -= has_line_end;
+        length -= has_line_end && length > 0 && text[length - 1] == '\r';
+        text[length] = '\0';
         return text;
     }
     free(text);

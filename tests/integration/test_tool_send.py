@@ -54,7 +54,7 @@ def test_a_message_of_the_tool_is_as_one_of_the_api(served):
 
 
 def test_the_text_may_come_from_the_standard_input(served):
-    for given, text in (("a text\n", "a text"), ("no line end", "no line end"), ("two\n\n", "two\n"), ("a\nb\n", "a\nb")):
+    for given, text in (("a text\n", "a text"), ("no line end", "no line end"), ("two\n\n", "two\n"), ("a\nb\n", "a\nb"), ("a\r\nb\r\n", "a\r\nb"), ("a\r", "a\r")):
         assert served.api.message(send(served, NUMBER, "-", text=given))["message"] == text
     assert "must have at least one character" in served.command("messages", "send", NUMBER, "-", text="")[2]
     assert served.api.message(send(served, NUMBER, "--", "-5 degrees"))["message"] == "-5 degrees"
