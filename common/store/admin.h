@@ -54,8 +54,9 @@ struct store_server_health {
 
 struct store_statistics {
     int64_t messages[MESSAGE_STATUS_COUNT];
-    int64_t stuck[MESSAGE_STATUS_COUNT]; /* as in work.h */
-    bool any_device;                     /* one is known */
+    int64_t
+        stuck[MESSAGE_STATUS_COUNT]; /* as in work.h: from STORE_MOST_STUCK on there may be more */
+    bool any_device;                 /* one is known */
     int64_t devices_connected;
     int64_t
         devices_battery_low; /* of these: below low_battery_percent of the limits, and not charging */

@@ -11,7 +11,11 @@
 
 struct store_reader;
 
-enum { STORE_WORK_PAGE = 256, STORE_CONFIGURED_PAGE = 32 };
+enum {
+    STORE_WORK_PAGE = 256,
+    STORE_CONFIGURED_PAGE = 32,
+    STORE_MOST_STUCK = 2000, /* because their pages of the database stay in memory */
+};
 
 /* A message in flight that a client no longer wants. */
 struct store_cancel_request {
@@ -66,8 +70,8 @@ struct store_work {
     size_t configured_count;
     struct store_event_page moves; /* the caller does store_event_page_fini after success */
     bool more;                     /* a list may have another page */
-    /* By status, the messages that have neither finished nor changed for stuck_for_ms. Of a long queue only the first
-       are looked at. */
+    /* By status, the messages that have neither finished nor changed for stuck_for_ms. Only the first STORE_MOST_STUCK that
+       are queued and as many that are in flight are looked at. */
     int64_t stuck[MESSAGE_STATUS_COUNT];
     /* Where stuck_for_ms is set: queued messages by what they wait for. */
     int64_t waiting[MESSAGE_WAIT_COUNT];

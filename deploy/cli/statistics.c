@@ -1,5 +1,6 @@
 /* sms-gateway statistics: message counts, devices, queue age and disk use. */
 #include "common/base/clock.h"
+#include "common/store/work.h"
 #include "deploy/cli/command.h"
 
 #include <inttypes.h>
@@ -83,7 +84,7 @@ static void write_statistics(struct json_writer *json, const struct store_statis
 
 static void print_statistics(const struct store_statistics *statistics, int64_t stuck_minutes)
 {
-    int64_t stuck = 0;
+    int64_t stuck = 0, queued = statistics->stuck[MESSAGE_QUEUED];
     char since[CLOCK_TEXT_SIZE];
     puts("messages");
     for (int i = 0; i < MESSAGE_STATUS_COUNT; i++) {
@@ -95,8 +96,9 @@ static void print_statistics(const struct store_statistics *statistics, int64_t 
     clock_format(statistics->oldest_queued_ms, since);
     printf("%-22s  %s\n", "oldest queued since",
            statistics->oldest_queued_ms ? since : "queue is empty");
-    printf("%-22s  %" PRId64 " (in one status for more than %" PRId64 " minutes)\n", "stuck", stuck,
-           stuck_minutes);
+    bool more = queued >= STORE_MOST_STUCK || stuck - queued >= STORE_MOST_STUCK;
+    printf("%-22s  %" PRId64 "%s (in one status for more than %" PRId64 " minutes)\n", "stuck",
+           stuck, more ? " or more" : "", stuck_minutes);
     printf("%-22s  %" PRId64 "\n", "phones connected", statistics->devices_connected);
     printf("%-22s  %s\n", "sending", statistics->sending_paused ? "paused" : "active");
     printf("%-22s  %" PRId64 " bytes\n", "database", statistics->database_bytes);

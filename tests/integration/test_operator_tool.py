@@ -304,15 +304,24 @@ def test_status_shows_connected_phones_a_pause_and_stuck_messages(make_gateway):
     gateway.api.send()
     phone.receive_sms()
     gateway.command("sending", "pause")
-    database = sqlite3.connect(gateway.database, timeout=LIMIT_SECONDS)
-    database.execute("UPDATE message SET updated_at_ms = updated_at_ms - 100000")
-    database.commit()
-    database.close()
+
+    def let_time_pass():
+        database = sqlite3.connect(gateway.database, timeout=LIMIT_SECONDS)
+        database.execute("UPDATE message SET updated_at_ms = updated_at_ms - 100000")
+        database.commit()
+        database.close()
+
+    let_time_pass()
     shown = answer(gateway, "statistics")
     assert shown["devices_connected"] == 1 and shown["sending_paused"] is True
     assert shown["stuck"] == dict.fromkeys(STATUSES[:4], 0) | {"accepted": 1}
     assert re.search(r"^sending +paused$", gateway.command("statistics")[1], re.M)
     phone.close()
+    gateway.command("sending", "resume")
+    rows = "".join(f"+49151{10000000 + i},x\n" for i in range(2003))
+    assert gateway.command("batches", "send", "-", text="phone_number,message\n" + rows)[0] == 0
+    let_time_pass()
+    assert re.search(r"^stuck +20\d\d or more \(in one", gateway.command("statistics")[1], re.M)  # not all of a long queue are looked at
 
 
 # ---- Settings ----

@@ -18,10 +18,9 @@ enum error queries_read_counts(struct handle *handle, struct statement *select,
 enum error queries_read_stuck(struct handle *handle, int64_t since_ms,
                               int64_t counts[MESSAGE_STATUS_COUNT])
 {
-    enum { MOST_LOOKED_AT = 2000 }; /* of each, because their pages stay in memory */
     struct statement *select = statement_get(handle, READ_STUCK);
     statement_bind_integer(select, FIELD_BEFORE_MS, since_ms);
-    statement_bind_integer(select, FIELD_LIMIT, MOST_LOOKED_AT);
+    statement_bind_integer(select, FIELD_LIMIT, STORE_MOST_STUCK);
     return queries_read_counts(handle, select, counts);
 }
 
