@@ -292,8 +292,22 @@ finish() {
 
 # Waits until a program ends, reports it, and stops the others.
 supervise() {
-    local dead='' status=0
-    wait -n -p dead "${!names[@]}" || status=$?
+    local dead='' status=0 pid tick
+    while [ -z "$dead" ]; do
+        # `wait -n` overlooks one that has ended while this script waited for another child.
+        for pid in "${!names[@]}"; do
+            kill -0 "$pid" 2>/dev/null || dead=$pid
+        done
+        if [ -n "$dead" ]; then
+            wait "$dead" || status=$?
+            break
+        fi
+        background sleep 10
+        tick=$!
+        status=0
+        wait -n -p dead "${!names[@]}" "$tick" || status=$?
+        [ "$dead" != "$tick" ] || dead=
+    done
     if [ "$status" -gt 128 ]; then
         tell "${names[$dead]} was killed by signal $((status - 128)); stopping the others."
     else
