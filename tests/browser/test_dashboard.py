@@ -309,6 +309,17 @@ def test_one_text_goes_to_many_numbers(gateway, page):
     page.see(".table-body .row", "cancelled")
 
 
+def test_a_sender_with_a_name_is_found_as_people_type_it(gateway, page):
+    with phone_that_says(gateway, "a phone") as receive:
+        for sender in ("My Bank", "+4915110000901", "72000"):
+            receive(sender, f"from {sender}")
+    page.open("#/conversations")
+    page.see(".people li", "from My Bank")
+    for typed, found in (("My Bank", "from My Bank"), (" my b", "from My Bank"), ("+49 (151) 1000-0901", "from +4915110000901"), ("72000", "from 72000")):
+        page.see("[type=search]").send_keys(Keys.CONTROL + "a" + Keys.NULL, Keys.DELETE, typed)
+        wait_for(lambda: [found in line.text for line in page.driver.find_elements(By.CSS_SELECTOR, ".people li")] == [True], f"only {found!r}")
+
+
 def test_a_webhook_is_made_tested_changed_and_deleted(gateway, page):
     gateway.webhook_sender.start()
     receiver = Receiver(hook=[OK])

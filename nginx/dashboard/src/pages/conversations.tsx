@@ -112,7 +112,8 @@ export function Conversations({ route }: { route: Route }) {
   const [more, setMore] = useState<ConversationPage>();
   const number = route.path[1];
   const all = [...(data?.conversations ?? []), ...(more?.conversations.filter((c) => !data?.conversations.some((d) => d.phone_number === c.phone_number)) ?? [])];
-  const shown = all.filter((one) => one.phone_number.includes(search.replace(/[\s()/-]/g, "")));
+  const [name, digits] = [search.trim().toLowerCase(), search.replace(/[\s().\/-]/g, "")]; // a sender may be "My Bank"
+  const shown = all.filter((one) => one.phone_number.toLowerCase().includes(name) || (digits !== "" && one.phone_number.includes(digits)));
   const next = more ? more.next : data?.next;
   return <>
     <PageHead title="Conversations" note="By number, both directions, newest first">{may("send") && <LinkButton icon="send" kind="primary" to={href("send")}>Send an SMS</LinkButton>}</PageHead>
