@@ -18,14 +18,19 @@ apt_install() (
     # Debian would start nginx (port 80), Prometheus (port 9090) and PgBouncer (port 6432) when they are installed. The
     # gateway runs its own nginx, and the tests need only promtool and a PgBouncer of their own.
     guard=/usr/sbin/policy-rc.d
+    guard_text="#!/bin/sh
+# Made by apt.sh of sms-gateway for as long as that runs.
+exit 101"
     guarded=no
     new_services=()
     [ -x /usr/sbin/nginx ] || new_services+=(nginx)
     [ -x /usr/bin/prometheus ] || new_services+=(prometheus)
     [ -x /usr/sbin/pgbouncer ] || new_services+=(pgbouncer)
-    if [ ${#new_services[@]} -gt 0 ] && [ ! -e "$guard" ]; then
+    if [ -e "$guard" ] && [ "$(cat "$guard")" = "$guard_text" ]; then
+        guarded=yes # of a run that was killed: no service at all would start as it is installed
+    elif [ ${#new_services[@]} -gt 0 ] && [ ! -e "$guard" ]; then
         guarded=yes
-        printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$guard" >/dev/null
+        echo "$guard_text" | "${as_root[@]}" tee "$guard" >/dev/null
         "${as_root[@]}" chmod 755 "$guard"
     fi
     # The tests start PostgreSQL servers of their own: no cluster is made, and so none is started.

@@ -11,6 +11,7 @@ tls_copies=/run/sms-gateway-tls
 data_folder=/var/lib/sms-gateway
 package_folder=/var/lib/sms-gateway-packages # outside the data folder, so that restoring the data does not change it
 programs=/usr/lib/sms-gateway
+schema_file=/usr/share/sms-gateway/schema-version # the schema of the installed programs
 program_units=(sms-gateway-api.service sms-gateway-broker.service sms-gateway-webhooks.service)
 socket_units=(sms-gateway-api.socket sms-gateway-broker.socket)
 all_units=("${socket_units[@]}" "${program_units[@]}" sms-gateway-nginx.service)
@@ -237,16 +238,19 @@ is_healthy() {
     fi
 }
 
-# Installs an older package; messages that the newer version accepted stay. The newer tool takes the schema back, because
-# the older programs do not know it.
-go_back() {
+# The newer tool takes the schema back, because the older programs do not know it.
+take_schema_back() {
     local older=$1 old_schema new_schema
+    old_schema=$(schema_of_package "$older") && new_schema=$(cat "$schema_file") || return 1
+    [ "$new_schema" -le "$old_schema" ] || uses_postgresql || gateway database downgrade --to "$old_schema"
+}
+
+# Installs an older package; messages that the newer version accepted stay. If it fails, what is installed runs on.
+go_back() {
+    local done=yes
+    with_postgresql "$1"
     systemctl stop "${socket_units[@]}" "${program_units[@]}" || true # with the sockets, which would start them again
-    old_schema=$(schema_of_package "$older") && new_schema=$(cat /usr/share/sms-gateway/schema-version) || return 1
-    if [ "$new_schema" -gt "$old_schema" ] && ! uses_postgresql; then
-        gateway database downgrade --to "$old_schema" || return 1
-    fi
-    with_postgresql "$older"
-    dpkg_quietly --install "${packages[@]}" || return 1
+    take_schema_back "$1" && dpkg_quietly --install "${packages[@]}" || done=no
     systemctl start sms-gateway.target "${all_units[@]}" || true # is_healthy finds failures
+    [ $done = yes ]
 }

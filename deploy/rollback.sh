@@ -56,7 +56,10 @@ echo "- make a backup"
 make_backup
 trap '' HUP INT TERM
 echo "- go back from version $present to $version" || true
-if ! go_back "$package" || ! is_healthy; then
+if ! go_back "$package"; then
+    refuse "cannot go back to version $version; see the message above. Version $(installed_version) was started again."
+fi
+if ! is_healthy; then
     show_log
     refuse "version $version does not serve. No message is lost: fix the errors above and run this script again with --package $package."
 fi

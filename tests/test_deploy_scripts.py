@@ -224,6 +224,20 @@ def test_a_terminal_that_is_gone_keeps_no_upgrade_from_going_back():
     assert said == "on it goes\n"
 
 
+def test_a_gateway_that_cannot_go_back_runs_on(tmp_path):
+    """The newer schema has messages that the older one cannot have, or the disk is full."""
+    environment = installed_copy(tmp_path, "")
+    (tmp_path / "schema-version").write_text("2")
+    stubs = '''. deploy/installed.sh
+        DATABASE_URL= schema_file=$PWD/schema-version
+        systemctl() { echo "$1"; }; schema_of_package() { echo 1; }; gateway() { echo "$@" failed; return 1; }
+        dpkg_quietly() { echo installed; }
+        go_back "$PWD/deploy/installed.sh" || echo "not gone back"'''
+    said = subprocess.run(["bash", "-euo", "pipefail", "-c", stubs], cwd=tmp_path, env=environment, text=True, check=True,
+                          stdout=subprocess.PIPE, timeout=LIMIT_SECONDS).stdout
+    assert said.splitlines() == ["stop", "database downgrade --to 1 failed", "start", "not gone back"]
+
+
 def test_a_database_elsewhere_is_said_to_stay(tmp_path):
     for settings, words in (("DATABASE_PATH=/srv/sms/a.db # big", "The messages in the database /srv/sms/a.db stay."),
                             ("DATABASE_URL='postgresql://gateway:secret@db/sms'", "The messages in the PostgreSQL database of DATABASE_URL stay."),
@@ -276,6 +290,32 @@ def test_no_service_of_a_dependency_is_left_to_start():
     services = set(re.findall(r"^/etc/init\.d/(\S+)$", files, re.M))
     assert "prometheus" in services
     assert services <= set(re.findall(r"new_services\+=\((\S+)\)", (ROOT / "deploy/apt.sh").read_text()))
+
+
+def test_what_keeps_services_from_starting_goes_also_after_a_kill(tmp_path):
+    """Else no service of any package that is installed later would start."""
+    guard = tmp_path / "policy-rc.d"
+    script = tmp_path / "apt.sh"
+    script.write_text((ROOT / "deploy/apt.sh").read_text().replace("/usr/sbin/policy-rc.d", str(guard))
+                      .replace("/usr/sbin/nginx", "/missing"))
+    (tmp_path / "bin").mkdir()
+    for name, text in (("apt-get", f"[ ! -x {guard} ] || echo guarded"), ("sudo", 'exec "$@"'), ("systemctl", "exit 0")):
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+
+    def install():
+        return subprocess.run(["bash", "-euc", f". {script}; apt_install a"], text=True, check=False,
+                              env={"PATH": f"{tmp_path}/bin:/usr/bin:/bin"}, stdout=subprocess.PIPE, timeout=LIMIT_SECONDS).stdout
+
+    assert "guarded" in install() and not guard.exists()
+    script.write_text(script.read_text().replace("trap unguard EXIT", "kill -9 $BASHPID"))
+    install()
+    assert guard.exists()
+    script.write_text(script.read_text().replace("kill -9 $BASHPID", "trap unguard EXIT"))
+    assert "guarded" in install() and not guard.exists()
+    guard.write_text("#!/bin/sh\nexit 101\n")  # an operator's own stays
+    install()
+    assert guard.exists()
 
 
 # ---- The package ----
