@@ -70,6 +70,12 @@ def test_the_clients_send_follow_and_list(gateway, certificate):
         phone.kill()
 
 
+def test_a_text_in_latin_1_is_no_empty_body(gateway):
+    """json_encode makes nothing of it, and PHP programs have such texts."""
+    result = run("send.php", "+4915100000001", "Müller".encode("latin-1"), GATEWAY_URL=gateway.url, API_KEY=gateway.make_key("send"))
+    assert result.returncode != 0 and "Malformed UTF-8" in result.stdout + result.stderr, (result.stdout, result.stderr)
+
+
 class Relay(http.server.ThreadingHTTPServer):
     """Passes requests on to a gateway, and loses the first answers: one connection breaks, and one answer is a 504."""
 

@@ -17,7 +17,7 @@ function api(string $path, ?array $body = null): array
     $context = stream_context_create(['http' => [
         'method' => $body === null ? 'GET' : 'POST',
         'header' => $headers,
-        'content' => $body === null ? '' : json_encode($body),
+        'content' => $body === null ? '' : json_encode($body, JSON_THROW_ON_ERROR),
         'ignore_errors' => true, // every error is a JSON object too (RFC 9457)
         'timeout' => 30,
     ]]);
