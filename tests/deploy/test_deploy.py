@@ -17,7 +17,7 @@ SETTINGS = ("WEBHOOK_LOOPBACK=allowed", "DEVICE_SEGMENTS_PER_MINUTE=0", "DEVICE_
 
 def state(site):
     """The files that there are, and the packages."""
-    return site.machine.shell("find / -xdev -not -path '/proc*' -not -path '/run/*' -not -path '/tmp*'"
+    return site.machine.shell("find / -xdev -not -path '/proc*' -not -path '/run*' -not -path '/tmp*'"
                               " -not -path '/var/log/*' -printf '%p %m %u %s\\n' | sort; dpkg -l")
 
 

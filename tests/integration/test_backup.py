@@ -220,6 +220,7 @@ def test_the_newest_backups_are_kept(make_gateway):
     assert (folder / "notes.db").exists()
 
 
+@pytest.mark.parametrize("build", ["release"])  # libfaketime does not work with ASan
 def test_a_backup_that_was_just_made_stays_whatever_the_clock_says(make_gateway):
     gateway = make_gateway().make_database()
     for _ in range(2):

@@ -322,7 +322,7 @@ def test_keys_are_made_listed_and_revoked(make_gateway):
     ([], "usage:"), (["create"], "needs LABEL"), (["revoke"], "needs ID"),
     (["list", "x"], "no argument"), (["create", "a", "b"], "in quotes"),
     (["--wrong", "list"], "no option --wrong"), (["list", "--days", "3"], "no option --days"),
-    (["create", "x", "--days"], "needs a value"), (["list", "--json=yes"], "no option --json=yes"),
+    (["create", "x", "--days"], "needs a value"), (["list", "--json=yes"], "--json takes no value"),
     (["make", "x"], "create, list and revoke"), (["create", ""], "1 to 64 bytes"),
     (["create", "x" * 65], "1 to 64 bytes"), (["create", "x", "--scopes", "all"], '"all"'),
     (["create", "x", "--scopes", ""], "no scope"), (["create", "x", "--scopes", "send,"], "no scope"),
