@@ -59,7 +59,7 @@ for word; do
     }
 done
 
-[ -d "${folder%/*}" ] || mkdir -m 770 "${folder%/*}" # the mode of data/
+[ -d "${folder%/*}" ] || mkdir -p -m 770 "${folder%/*}" # the mode of data/
 mkdir -p "$folder"
 chmod 755 "$folder" # the certificates in it are public
 exec {lock}<"$folder"
