@@ -59,7 +59,7 @@ for word; do
     }
 done
 
-[ -d "${folder%/*}" ] || mkdir -p -m 770 "${folder%/*}" # the mode of data/
+[ -d "${folder%/*}" ] || mkdir -m 770 "${folder%/*}" || [ -d "${folder%/*}" ] # the mode of data/; another run may be first
 mkdir -p "$folder"
 chmod 755 "$folder" # the certificates in it are public
 exec {lock}<"$folder"
