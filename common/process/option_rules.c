@@ -17,62 +17,68 @@ static enum error refuse(enum error error, const char *what,
 
 /* ---- Times ---- */
 
+enum { TEXT_SIZE = 64 }; /* no time is longer */
+
+/* The text with `what` inserted at `at`. False if it is shorter, or too long. */
+static bool insert(const char *text, size_t at, const char *what, char with[TEXT_SIZE])
+{
+    size_t length = strlen(text);
+    return length >= at && length + strlen(what) < TEXT_SIZE &&
+           snprintf(with, TEXT_SIZE, "%.*s%s%s", (int)at, text, what, text + at) > 0;
+}
+
+static bool is_time_with(const char *text, size_t at, const char *what)
+{
+    char with[TEXT_SIZE];
+    int64_t wall_ms;
+    return insert(text, at, what, with) && clock_parse(with, &wall_ms);
+}
+
 /* "2026-11-23T09:45:00", as isoformat() of a local time writes it. */
 static bool lacks_offset(const char *text)
 {
-    char with_offset[64];
-    int64_t wall_ms;
-    return snprintf(with_offset, sizeof(with_offset), "%sZ", text) < (int)sizeof(with_offset) &&
-           clock_parse(with_offset, &wall_ms);
+    return is_time_with(text, strlen(text), "Z");
 }
 
-/* "2026-11-23T09:45:00+0100", as strftime's %z writes it; in a URL the + may have become a space. */
+/* The same for an offset of so many characters at the end, and what is inserted `at` characters after its sign. In a URL the +
+   may have become a space. */
+static bool is_offset_with(const char *text, size_t length, size_t at, const char *what)
+{
+    char with_plus[TEXT_SIZE];
+    if (strlen(text) < length || strlen(text) >= sizeof(with_plus))
+        return false;
+    strcpy(with_plus, text);
+    size_t sign = strlen(text) - length;
+    if (with_plus[sign] == ' ')
+        with_plus[sign] = '+';
+    return strchr("+-", with_plus[sign]) && is_time_with(with_plus, sign + 1 + at, what);
+}
+
+/* "2026-11-23T09:45:00+0100", as strftime's %z writes it. */
 static bool lacks_colon(const char *text)
 {
-    enum { MINUTES = 2, OFFSET = 5 };
-    char with_colon[64];
-    int64_t wall_ms;
-    size_t length = strlen(text);
-    if (length < OFFSET || length + 2 > sizeof(with_colon))
-        return false;
-    const char *offset = text + length - OFFSET, *minutes = text + length - MINUTES;
-    snprintf(with_colon, sizeof(with_colon), "%.*s%c%.2s:%s", (int)(offset - text), text,
-             *offset == ' ' ? '+' : *offset, offset + 1, minutes);
-    return clock_parse(with_colon, &wall_ms);
+    return is_offset_with(text, strlen("+0100"), 2, ":");
 }
 
 /* "2026-11-23 09:45:00+01", as PostgreSQL writes it. */
 static bool lacks_minutes(const char *text)
 {
-    enum { OFFSET = 3 };
-    char with_minutes[64];
-    int64_t wall_ms;
-    size_t length = strlen(text);
-    if (length < OFFSET || length + OFFSET >= sizeof(with_minutes))
-        return false;
-    const char *offset = text + length - OFFSET;
-    snprintf(with_minutes, sizeof(with_minutes), "%.*s%c%s:00", (int)(offset - text), text,
-             *offset == ' ' ? '+' : *offset, offset + 1);
-    return strchr("+- ", *offset) && clock_parse(with_minutes, &wall_ms);
+    return is_offset_with(text, strlen("+01"), 2, ":00");
 }
 
 /* "2026-11-23T09:45Z", as Java writes a whole minute. */
 static bool lacks_seconds(const char *text)
 {
-    static const char seconds[] = ":00";
-    char with_seconds[64];
+    char with_seconds[TEXT_SIZE];
     int64_t wall_ms;
-    size_t length = strlen(text), at = strlen("2026-11-23T09:45");
-    if (length < at || length + sizeof(seconds) > sizeof(with_seconds))
-        return false;
-    snprintf(with_seconds, sizeof(with_seconds), "%.*s%s%s", (int)at, text, seconds, text + at);
-    return clock_parse(with_seconds, &wall_ms) || lacks_offset(with_seconds);
+    return insert(text, strlen("2026-11-23T09:45"), ":00", with_seconds) &&
+           (clock_parse(with_seconds, &wall_ms) || lacks_offset(with_seconds));
 }
 
 /* "2026-11-23T09:45:00+01:00[Europe/Berlin]", as Java's ZonedDateTime writes it. */
 static bool names_zone(const char *text)
 {
-    char without[64];
+    char without[TEXT_SIZE];
     int64_t wall_ms;
     size_t length = strcspn(text, "[");
     if (text[length] == '\0' || length >= sizeof(without))
@@ -84,11 +90,8 @@ static bool names_zone(const char *text)
 /* "2026-11-23" */
 static bool is_date(const char *text)
 {
-    char with_time[64];
-    int64_t wall_ms;
-    return strlen(text) == strlen("2026-11-23") &&
-           snprintf(with_time, sizeof(with_time), "%sT00:00:00Z", text) > 0 &&
-           clock_parse(with_time, &wall_ms);
+    size_t length = strlen("2026-11-23");
+    return strlen(text) == length && is_time_with(text, length, "T00:00:00Z");
 }
 
 /* "1795513500", or with a fraction: seconds, or milliseconds, since 1970. */
@@ -106,7 +109,7 @@ static bool is_number(const char *text)
 static bool has_no_such_day(const char *text)
 {
     static const char first_day[] = "01";
-    char other_day[64];
+    char other_day[TEXT_SIZE];
     size_t length = strlen(text), at = strlen("2026-02-");
     int64_t wall_ms;
     if (length < at + 2 || length >= sizeof(other_day))

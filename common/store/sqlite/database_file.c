@@ -197,16 +197,23 @@ enum error database_file_back_up(const char *given, const char *backup_path,
     return work.error;
 }
 
-int64_t database_file_origin(const char *path)
+/* A number of an intact database; 0: it cannot be read. `folds`: its log is brought into it first. */
+static int64_t read_one(const char *path, bool folds, const char *sql)
 {
     char reason[STORE_ERROR_SIZE];
     struct file_work attempt = {.problem = reason};
     sqlite3 *db = file_work_open(&attempt, path);
-    int64_t version, origin = 0;
-    if (db && read_version(&attempt, db, path, &version))
-        (void)!file_work_read_number(&attempt, db, path, "SELECT number FROM origin", &origin);
+    int64_t version, number = 0;
+    if (db && read_version(&attempt, db, path, &version) &&
+        (!folds || file_work_fold_log(&attempt, db, path)))
+        (void)!file_work_read_number(&attempt, db, path, sql, &number);
     sqlite3_close(db);
-    return origin;
+    return number;
+}
+
+int64_t database_file_origin(const char *path)
+{
+    return read_one(path, false, "SELECT number FROM origin");
 }
 
 /* ---- With exclusive access ---- */
@@ -227,14 +234,7 @@ static bool file_work_lock_database_alone(struct file_work *work, const char *gi
    is not known. */
 static int64_t fold_old(const char *path)
 {
-    char reason[STORE_ERROR_SIZE];
-    struct file_work attempt = {.problem = reason};
-    sqlite3 *db = file_work_open(&attempt, path);
-    int64_t version, last_event = 0;
-    if (db && read_version(&attempt, db, path, &version) && file_work_fold_log(&attempt, db, path))
-        (void)!file_work_read_number(&attempt, db, path, "SELECT id FROM last_event", &last_event);
-    sqlite3_close(db);
-    return last_event;
+    return read_one(path, true, "SELECT id FROM last_event");
 }
 
 /* Turns the copy of a backup into a database that the gateway can use. */
