@@ -189,10 +189,10 @@ def test_what_happens_is_seen_without_a_reload_also_after_the_broker_died(gatewa
 
 
 def given_readings(gateway, device_id):
-    """Of the last day, as if the device had been here."""
+    """Of the last day, as if the device had been here; what it reported itself stays."""
     now_ms, every_ms = int(time.time() * 1000), 300_000
     with contextlib.closing(sqlite3.connect(gateway.database, timeout=LIMIT_SECONDS)) as database, database:
-        database.executemany("INSERT INTO device_reading VALUES (?, ?, ?, ?, 0, ?)", [
+        database.executemany("INSERT OR IGNORE INTO device_reading VALUES (?, ?, ?, ?, 0, ?)", [
             (device_id, at_ms // every_ms, at_ms, 40 + i % 50, -70 - i % 30)
             for i in range(1, 250) for at_ms in [now_ms - i * every_ms]])
 
