@@ -87,12 +87,15 @@ local_url() {
     echo "http://$first"
 }
 
-# wait_until END COMMAND …: tries every tenth of a second until SECONDS reaches END.
-wait_until() {
-    local end=$1
+# wait_at_most SECONDS COMMAND …: tries it every tenth of a second; fails if it has not succeeded by then.
+wait_at_most() {
+    local uptime end
+    read_uptime
+    end=$((uptime + $1))
     shift
     until "$@"; do
-        [ "$SECONDS" -lt "$end" ] || return 1
+        read_uptime
+        [ "$uptime" -lt "$end" ] || return 1
         sleep 0.1
     done
 }
@@ -128,7 +131,7 @@ start_is_decided() {
 
 # As long as the unit's start timeout: a program may have to change the schema of a large database.
 wait_for_start() {
-    wait_until $((SECONDS + 900)) start_is_decided && all_active && wait_until $((SECONDS + 30)) is_ready
+    wait_at_most 900 start_is_decided && all_active && wait_at_most 30 is_ready
 }
 
 # The path of the package with PostgreSQL that belongs to a package of the gateway, in the same folder.
@@ -199,7 +202,7 @@ dpkg_is_free() {
 dpkg_quietly() {
     dpkg_is_free || {
         echo "- wait until another program has ended its work with dpkg" >&2
-        wait_until $((SECONDS + 900)) dpkg_is_free || true # then dpkg says who has it
+        wait_at_most 900 dpkg_is_free || true # then dpkg says who has it
     }
     DEBIAN_FRONTEND=noninteractive dpkg --force-confdef --force-confold --force-downgrade "$@" </dev/null
 }

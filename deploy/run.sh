@@ -240,8 +240,10 @@ start() {
 # Stops children by SIGTERM, within a time limit. Sends it repeatedly: a process that has just started may lose it
 # (nginx does before its first sigsuspend).
 end() {
-    local last=$((SECONDS + ${DRAIN_TIMEOUT_SECONDS:-0} + 5)) pid tick alive
-    while [ "$SECONDS" -le "$last" ]; do
+    local uptime last pid tick alive
+    read_uptime
+    last=$((uptime + ${DRAIN_TIMEOUT_SECONDS:-0} + 5))
+    while [ "$uptime" -le "$last" ]; do
         alive=()
         for pid; do
             ! kill -TERM "$pid" 2>/dev/null || alive+=("$pid")
@@ -255,6 +257,7 @@ end() {
             kill -KILL "$tick"
             wait "$tick"
         } 2>/dev/null
+        read_uptime
     done
 }
 

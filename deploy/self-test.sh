@@ -133,7 +133,7 @@ start_phone() {
 
 echo "Testing $url:"
 touch "$work/headers"
-wait_until $((SECONDS + 30)) is_ready_at_the_door ||
+wait_at_most 30 is_ready_at_the_door ||
     fail "$url/readyz does not answer 200: $(cat "$work/problem" "$work/answer" 2>/dev/null)"
 echo "  ready"
 
@@ -142,7 +142,7 @@ key_id=$(sed -n 's/^Key \([^ ]*\) with the scopes .*/\1/p' "$work/key")
 [ -n "$key_id" ] || fail "cannot create an API key: $(cat "$work/key")"
 printf '%s\n' "Authorization: Bearer $key" "Content-Type: application/json" >"$work/headers"
 for program in ws-broker webhook-sender; do
-    wait_until $((SECONDS + 30)) is_up "$program" ||
+    wait_at_most 30 is_up "$program" ||
         fail "$program does not run, or hangs: systemctl status 'sms-gateway-*' $(cat "$work/problem")"
 done
 echo "  every program is up"
@@ -150,16 +150,16 @@ echo "  every program is up"
 
 if [ -n "$light" ]; then
     start_phone --credit 0 --battery 0
-    wait_until $((SECONDS + 30)) phone_is_seen || fail "the simulated phone is not in GET /api/devices: $(cat "$work/answer")"
+    wait_at_most 30 phone_is_seen || fail "the simulated phone is not in GET /api/devices: $(cat "$work/answer")"
     echo "  a simulated phone paired and connected; nothing was sent: $light"
 else
     start_phone --credit 1
-    wait_until $((SECONDS + 30)) phone_is_seen || fail "the simulated phone is not in GET /api/devices: $(cat "$work/answer")"
+    wait_at_most 30 phone_is_seen || fail "the simulated phone is not in GET /api/devices: $(cat "$work/answer")"
     echo "  a simulated phone paired and connected"
     [ "$(ask POST /api/send-sms "{\"phone_number\":\"$(number)\",\"message\":\"Self-test of the gateway\"}")" = 202 ] ||
         fail "a message was not accepted: $(cat "$work/answer")"
     message_id=$(sed -n 's/.*"message_id":"\([^"]*\)".*/\1/p' "$work/answer")
-    wait_until $((SECONDS + 30)) is_delivered || fail "the message was not delivered: $(cat "$work/answer")"
+    wait_at_most 30 is_delivered || fail "the message was not delivered: $(cat "$work/answer")"
     echo "  a message was accepted, dispatched to the phone and delivered"
 fi
 clean_up

@@ -13,6 +13,12 @@ unset NGINX # to nginx, the sockets that it inherits
 export PATH # without one bash takes its own, which commands do not see
 export LC_ALL=C # the same number format, sort order and letter ranges everywhere
 
+# Sets `uptime` to the seconds since the machine started. A wait must not count by SECONDS, which jumps when the clock is set.
+read_uptime() {
+    read -r uptime _ 2>/dev/null </proc/uptime || uptime=$SECONDS # without /proc
+    uptime=${uptime%.*}
+}
+
 # curl without a proxy and ~/.curlrc, for a gateway on this machine.
 ask_directly() {
     curl -q --noproxy '*' "$@"

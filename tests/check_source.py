@@ -6,6 +6,7 @@ Prints one line for each violation and exits with 1 when there is any. The rules
 - an include names its file from the root, and points down: programs -> store -> access -> process
   -> model -> base. The two programs never include each other;
 - the header of a third-party library is included in one place;
+- the wall clock is read, and a condition waited for with an end, in one place: no wait changes when the clock is set;
 - SQL is only in the store;
 - every .c file of more than one function used elsewhere has a header, and every header compiles alone;
 - no file is longer than MAX_FILE_LINES, no function longer than MAX_FUNCTION_LINES;
@@ -79,6 +80,10 @@ DOORS = {
     "qrencode.h": {"common/base/qr_code.c"},
 }
 
+# What only these may name: a wait that ends by the wall clock ends early or late when that clock is set.
+CLOCK_WORDS = r"\b(CLOCK_REALTIME|gettimeofday|time\(NULL\)|timespec_get|pthread_\w*timed\w+|pthread_cond_clockwait|sem_(?:timed|clock)wait)\b"
+CLOCK_FILES = {"common/base/clock.c", "common/base/condition.c"}
+
 # The database of a simulated phone's journal is its own.
 SQL_OUTSIDE_OF_THE_STORE = {"tests/phone-sim/journal_file.c"}
 
@@ -123,6 +128,12 @@ def check_sql(folder, name, text):
         return
     for sql in re.findall(r'"\s*((?:SELECT|INSERT|UPDATE|DELETE|PRAGMA) [^"]{0,30})', text):
         yield f"{name}: has SQL: {sql}"
+
+
+def check_clocks(folder, name, text):
+    if name not in CLOCK_FILES and folder != "tests/phone-sim":
+        for word in re.findall(CLOCK_WORDS, text):
+            yield f"{name}: names {word}; clock.h and condition.h of common/base are there for it"
 
 
 def functions_of(text):
@@ -210,7 +221,7 @@ def check_header_alone(name):
 
 def violations():
     for folder, name, text in sources():
-        for check in (check_words, check_includes, check_sql, check_sizes, check_guard):
+        for check in (check_words, check_includes, check_sql, check_clocks, check_sizes, check_guard):
             yield from check(folder, name, text)
     yield from circles()
     headers = [name for _, name, _ in sources() if name.endswith(".h")]

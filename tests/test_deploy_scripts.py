@@ -5,10 +5,12 @@ import fcntl
 import os
 import re
 import shutil
+import struct
 import subprocess
 
 import pytest
 
+from harness.clock import LeapingClock
 from harness.gateway import ROOT, programs_folder
 from harness.lan_certificate import LanCertificate
 from harness.ports import free_port
@@ -214,6 +216,19 @@ def test_dpkg_is_waited_for(tmp_path):
             said = process.communicate(timeout=LIMIT_SECONDS)[1]
     assert process.returncode == 0, said
     assert "Version: 0.2.0\n" in (tmp_path / "dpkg/status").read_text()
+
+
+def test_a_wait_does_not_end_early_when_the_clock_is_set(tmp_path):
+    """Soon after the machine's start, say, which has no clock of its own: an upgrade that was believed to fail would go back."""
+    clock = LeapingClock(tmp_path)
+    (tmp_path / "ahead").write_bytes(struct.pack("=q", 86400 * 1000))
+    steps = f'''. deploy/installed.sh
+        third() {{ echo >>{tmp_path}/tries; dd if={tmp_path}/ahead of={tmp_path}/leap conv=notrunc status=none
+                   [ "$(wc -l <{tmp_path}/tries)" -eq 3 ]; }}
+        wait_at_most 30 third && [ "$SECONDS" -ge 86400 ] && ! wait_at_most 0 false && echo "it is there"'''
+    said = subprocess.run(["bash", "-euo", "pipefail", "-c", steps], cwd=ROOT, text=True, check=False, stdout=subprocess.PIPE,
+                          timeout=LIMIT_SECONDS, env=os.environ | clock.environment).stdout
+    assert said == "it is there\n"
 
 
 def test_a_terminal_that_is_gone_keeps_no_upgrade_from_going_back():

@@ -7,6 +7,7 @@
 #include "api-fcgi/server/fcgi_server_state.h"
 #include "api-fcgi/server/worker.h"
 #include "common/base/clock.h"
+#include "common/base/condition.h"
 #include "common/base/log.h"
 #include "common/process/program.h"
 
@@ -117,16 +118,19 @@ static enum program_request accept_until_signal(struct fcgi_server *server)
     }
 }
 
+/* The caller holds the lock. */
+static bool must_wait(struct fcgi_server *server, bool keep)
+{
+    return keep ? atomic_load(&server->busy) > 0 : server->connections != NULL;
+}
+
 static void drain(struct fcgi_server *server, bool keep)
 {
     if (!keep) {
         accept_waiting(server); /* they may have sent requests already */
         listen_socket_close(&server->socket, server->options.socket_path);
     }
-    struct timespec deadline;
-    clock_gettime(CLOCK_REALTIME, &deadline);
-    deadline.tv_sec += (time_t)server->options.drain_timeout_s;
-    int waited = 0;
+    int64_t until_us = clock_monotonic_us() + server->options.drain_timeout_s * 1000000;
     pthread_mutex_lock(&server->lock);
     atomic_store(&server->keeping, keep);
     atomic_store(&server->draining, true);
@@ -134,10 +138,11 @@ static void drain(struct fcgi_server *server, bool keep)
         if (atomic_load(&c->idle))
             connection_stop_receiving(c);
     }
-    while ((keep ? atomic_load(&server->busy) > 0 : server->connections != NULL) && waited == 0)
-        waited = pthread_cond_timedwait(&server->fewer, &server->lock, &deadline);
+    while (must_wait(server, keep) && clock_monotonic_us() < until_us)
+        condition_wait_until(&server->fewer, &server->lock, until_us);
+    bool is_late = must_wait(server, keep);
     pthread_mutex_unlock(&server->lock);
-    if (waited != 0)
+    if (is_late)
         log_warning("drain timeout: some requests were not answered");
 }
 
@@ -157,7 +162,7 @@ struct fcgi_server *fcgi_server_start(const struct fcgi_server_options *options)
     server->last_ready = &server->first_ready;
     server->last_long = &server->first_long;
     pthread_mutex_init(&server->lock, NULL);
-    pthread_cond_init(&server->fewer, NULL);
+    condition_init(&server->fewer);
     sem_init(&server->run_slots, 0, (unsigned)MAX(sysconf(_SC_NPROCESSORS_ONLN), 2));
 
     server->signal_fd = program_signal_fd(); /* after libfcgi has set its handlers */
