@@ -50,14 +50,6 @@ def check_until_midnight(answer):
     assert left - 1 < int(answer.headers["Retry-After"]) < left + LIMIT_SECONDS
 
 
-@pytest.fixture(autouse=True)
-def not_at_midnight():
-    """The caps are of a UTC day: a test does not begin at its end."""
-    left = DAY - time.time() % DAY
-    if left < LIMIT_SECONDS:
-        time.sleep(left)
-
-
 # ---- Caps of a day ----
 
 
