@@ -312,7 +312,7 @@ static void a_clock_that_is_followed_is_corrected_by_what_its_answers_prove(void
     static const struct {
         int64_t ahead_us, asked_us, answered_us, expected_us;
     } cases[] = {
-        {0, -400, 0, 200},    /* in the middle */
+        {0, -400, 0, 200},     /* in the middle */
         {100, -150, 900, 200}, /* from 150 before to 900 after the same: it may be right */
         {5000, -100, 0, 5000},
         {5200, 0, 300, 5200},
