@@ -43,7 +43,7 @@ def begun(folder):
     with open(log_path, "wb") as log:
         run = subprocess.Popen(
             ["make", "--no-print-directory", "-C", ROOT, "--eval", TARGET, "interrupted",
-             f"TESTS=--rootdir={folder} -c /dev/null -x {folder}"], env=os.environ | {"TMPDIR": str(folder)},
+             f"TESTS=--rootdir={folder} --confcutdir={folder} -c /dev/null -x {folder}"], env=os.environ | {"TMPDIR": str(folder)},
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, preexec_fn=hear_signals)
     try:
         wait_for(lambda: {"gateway", "orphan"} <= set(os.listdir(folder)) or run.poll() is not None,
