@@ -34,13 +34,19 @@ static const char *check_signature(const struct http_request *request, const cha
 
 /* ---- An SMS ---- */
 
-/* Some versions pass the same SMS on twice, under two ids of their own: its name is what it says. */
-static bool name_sms(const char *event, const struct json *payload, struct incoming_sms *sms)
+/* Some versions pass the same SMS on twice, under two ids of their own: its name is what it says. Its time is in whole seconds, in
+   which a sender may write to both SIMs of the phone; without a time that can be read, the app's id tells two from one. */
+static bool name_sms(const char *event, const char *id, const struct json *payload,
+                     struct incoming_sms *sms)
 {
     struct buffer whole;
     buffer_init(&whole, 1 << 20);
     buffer_append_format(&whole, "%s %s %s ", event, sms->sender,
                          mobile_json_text(payload, "receivedAt"));
+    if (sms->received_at_ms == 0)
+        buffer_append_format(&whole, "id %s ", id);
+    if (sms->sim > 1) /* an unknown SIM is most often the first */
+        buffer_append_format(&whole, "sim %u ", sms->sim);
     buffer_append_text(&whole, sms->text);
     bool good = !whole.failed;
     if (good)
@@ -84,9 +90,10 @@ static bool set_text(const struct json *payload, struct incoming_sms *sms)
     return good;
 }
 
-static bool make_sms(const char *event, const struct json *payload, const char *device_id,
+static bool make_sms(const char *event, const struct json *body, const char *device_id,
                      struct incoming_sms *sms)
 {
+    const struct json *payload = json_member(body, "payload");
     const char *sender = mobile_json_text(payload, "sender");
     int64_t sim = mobile_json_integer(payload, "simNumber", 0);
     strcpy(sms->device_id, device_id);
@@ -96,7 +103,7 @@ static bool make_sms(const char *event, const struct json *payload, const char *
     incoming_sms_address(mobile_json_text(payload, "recipient"), sms->recipient);
     if (!clock_parse(mobile_json_text(payload, "receivedAt"), &sms->received_at_ms))
         sms->received_at_ms = 0;
-    return set_text(payload, sms) && name_sms(event, payload, sms);
+    return set_text(payload, sms) && name_sms(event, mobile_json_text(body, "id"), payload, sms);
 }
 
 struct received {
@@ -147,7 +154,7 @@ static enum http_outcome receive(struct http_exchange *exchange, const char *hoo
     exchange->release = release_received;
     received->signature = check_signature(&exchange->request, hook);
     received->sms.kind = kind;
-    if (!make_sms(event, json_member(body, "payload"), device->device_id, &received->sms))
+    if (!make_sms(event, body, device->device_id, &received->sms))
         return http_problem(exchange, ERROR_INTERNAL, "Not enough memory for the SMS.");
     exchange->write = (struct store_write){.verb = STORE_RECEIVE, .receive.sms = &received->sms};
     return http_park(exchange, answer_received);

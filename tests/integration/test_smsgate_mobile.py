@@ -362,6 +362,18 @@ def test_an_sms_that_the_app_posts_is_in_the_inbox_once(gateway, make_app):
     assert post(app, path, sms("eight"), key).status_code == 404
 
 
+def test_two_sms_with_one_text_are_two(gateway, make_app):
+    """The app dates an SMS to the second: a sender may write to both SIMs of a phone in one. Without a date, the app's own id counts."""
+    app = make_app()
+    path = hook_path(app)
+    both = [sms("one"), sms("two", simNumber=2), sms("three", simNumber=2)]  # the third is the second again
+    dateless = [sms(envelope, receivedAt=at) for envelope in ("four", "four", "five") for at in (None, 1764335825, "soon")]
+    assert {post(app, path, envelope).status_code for envelope in both + dateless} == {204}
+    stored = gateway.api.request("GET", "/api/inbox", params={"device_id": app.id}).json()["incoming"]
+    assert [sms["sim"] for sms in stored if sms["received_at"]] == [2, 1]
+    assert len([sms for sms in stored if not sms["received_at"]]) == 4
+
+
 @pytest.mark.parametrize("at, stored", [
     ("2026-11-28T13:05:11.123456+01:00", "2026-11-28T12:05:11.123Z"), ("2026-11-28T12:05:11.123456789Z", "2026-11-28T12:05:11.123Z"),
     ("2026-11-28T12:05:11Z", "2026-11-28T12:05:11.000Z"), ("2026-11-28T13:05:11.5+01:00", "2026-11-28T12:05:11.500Z"),
