@@ -46,6 +46,7 @@ static void classify(const char *text, struct store_report *report)
         report->of_one_segment = true;
     } else if (starts_with(text, "TTL expired", &rest)) {
         report->status = MESSAGE_EXPIRED;
+        report->nothing_sent = true; /* it looks at the time before */
         strcpy(report->error_code, "expired");
     } else if (starts_with(text, "Can't send message:", &rest)) {
         report->nothing_sent = true; /* before it was given to the radio */

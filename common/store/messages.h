@@ -179,7 +179,7 @@ struct store_report {
     struct store_holder holder;
     enum message_status status;
     unsigned sim;        /* the slot by which it was sent; 0: the device does not say */
-    bool nothing_sent;   /* `failed` with the proof: queued again, after store_backoff_ms */
+    bool nothing_sent;   /* with the proof: `failed` is queued again, `expired` if it is early */
     bool of_one_segment; /* the proof is good only for a message of one segment */
     int64_t notes;       /* of a polled device: polled_notes_make */
     bool confirms; /* a polled device has the message, and says no more; `status` does not count */

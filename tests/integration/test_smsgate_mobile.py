@@ -202,7 +202,7 @@ def test_every_answer_is_read_as_the_app_reads_it(gateway):
     ("Send result: RESULT_ERROR_GENERIC_FAILURE (code 1)", "short", "failed"),
     ("Send result: RESULT_ERROR_NULL_PDU (code 3)", "short", "failed"),
     ("Can't send message: SIM 2 not found", "short", "queued"),
-    ("sendSMS: x", "short", "failed"), ("TTL expired", "short", "expired"),
+    ("sendSMS: x", "short", "failed"), ("TTL expired", "short", "queued"),
     ("Delivery result: 64", "short", "failed"), (None, "short", "failed")], ids=itertools.count())
 def test_a_failure_is_what_its_text_proves(gateway, make_app, error, text, status):
     app = make_app()
@@ -217,6 +217,19 @@ def test_a_failure_is_what_its_text_proves(gateway, make_app, error, text, statu
         assert again["id"] == listed["id"][:-1] + "2"
         app.report(element(listed["id"], "Sent"))  # of the attempt before
         assert app.status(message_id) == "accepted"
+
+
+def test_an_app_whose_clock_is_ahead_ends_no_message_that_is_in_time(gateway, make_app):
+    """The app is told a time for each, also without a deadline. Another phone's clock may be right."""
+    app, other = make_app(), make_app()
+    ended, later = app.send(ttl_seconds=30), app.send(expires_at=in_days(1))
+    kept = gateway.api.send("+4915112345678")["message_id"]
+    app.report(*(element(listed["id"], "Failed", "TTL expired") for listed in app.messages()))
+    assert [app.status(message_id) for message_id in (ended, later, kept)] == ["expired", "queued", "queued"]
+    assert gateway.api.request("GET", f"/api/devices/{app.id}").json()["last_error"]["code"] == "expired"
+    with changed(gateway) as database:
+        database.execute("UPDATE message SET retry_at_ms = 1, due_at_ms = 1 WHERE lane = '~'")
+    assert [listed["id"][:32] for listed in other.messages()] == [kept.replace("-", "")]
 
 
 def test_a_try_that_failed_beside_one_that_was_sent_proves_nothing(make_app):

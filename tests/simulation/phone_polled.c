@@ -315,7 +315,8 @@ static void fail(struct world *world, struct phone *phone, struct held *held,
     bool is_long = world_store_on_disk(&world->store, held->message).segments > 1;
     held->state = APP_FAILED;
     held->failure = failure;
-    if (failure == FAILURE_BEFORE_RADIO || (failure == FAILURE_NO_SERVICE && !is_long)) {
+    if (failure == FAILURE_BEFORE_RADIO || failure == FAILURE_EXPIRED ||
+        (failure == FAILURE_NO_SERVICE && !is_long)) {
         world->records[held->message].attempts[held->attempt].claims_nothing = true;
         for_submits(world, phone, held, set_proved); /* what it has forgotten it cannot tell */
     }

@@ -21,7 +21,7 @@ struct world;
 struct phone;
 
 enum {
-    MOST_HELD = 48,        /* messages on an app's list, with their attempts */
+    MOST_HELD = 176,       /* messages on an app's list, with their attempts */
     POLLED_RACE_MS = 3000, /* from its last look at a message to the radio, at most */
 };
 

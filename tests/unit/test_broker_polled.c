@@ -104,6 +104,8 @@ static void find_moves(struct world *world, struct store_work *poll, int64_t fir
     for (size_t i = 0; i < count; i++) {
         events[i] = (struct store_event){
             .id = first_event + (int64_t)i, .message_id = ids[i], .attempt = 1, .status = status};
+        if (status == MESSAGE_QUEUED && *error_code)
+            events[i].reason = TRANSITION_NOTHING_SENT;
         strcpy(events[i].device_id,
                status == MESSAGE_QUEUED ? "" : "phone"); /* as the store has it */
         strcpy(events[i].error_code, error_code);
@@ -169,6 +171,24 @@ static void a_phone_that_found_nothing_because_of_a_cancellation_is_told_again(v
     assert_int_equal(dispatch(world, 1, ids + 2), 1);
     assert_event(world, id, TOLD);
     world_free(world);
+}
+
+/* By a clock that is ahead, say: it would end all messages before others have them. */
+static void a_phone_that_gives_back_messages_unsent_waits(void **state)
+{
+    static const char *const codes[] = {"expired", "not_sent", "no_service"};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(codes); i++) {
+        struct world *world = world_new(&default_options);
+        struct message_id ids[8];
+        connect_phone(world, KEEPS_RUNNING);
+        assert_int_equal(dispatch(world, 6, ids), 4);
+        move_all(world, ids, 2, MESSAGE_QUEUED, codes[i]);
+        assert_int_equal(dispatch(world, 0, ids + 4), 0);
+        world_advance(world, 1000);
+        assert_int_equal(dispatch(world, 0, ids + 4), 1);
+        world_free(world);
+    }
 }
 
 static void what_is_not_fetched_returns_to_the_queue_and_the_stream_stays(void **state)
@@ -418,6 +438,7 @@ static void a_poll_of_before_the_first_stream_loses_no_move(void **state)
 UNIT_TESTS(cmocka_unit_test(a_stream_is_a_connection_without_a_greeting),
            cmocka_unit_test(a_phone_is_told_once_until_it_has_fetched),
            cmocka_unit_test(a_phone_that_found_nothing_because_of_a_cancellation_is_told_again),
+           cmocka_unit_test(a_phone_that_gives_back_messages_unsent_waits),
            cmocka_unit_test(what_is_not_fetched_returns_to_the_queue_and_the_stream_stays),
            cmocka_unit_test(the_newest_stream_is_told_and_older_ones_stay_open),
            cmocka_unit_test(the_store_refuses_a_newer_stream_and_older_ones_end),

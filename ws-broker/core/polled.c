@@ -195,7 +195,8 @@ static void reported(struct session *session, const struct store_event *event, i
 {
     if (event->status == MESSAGE_SENT || event->status == MESSAGE_DELIVERED)
         session_clear_failures(session);
-    else if (send_result_classify(event->error_code) == SEND_RESULT_DEFINITE)
+    else if (event->reason == TRANSITION_NOTHING_SENT ||
+             send_result_classify(event->error_code) == SEND_RESULT_DEFINITE)
         session_count_failure(session, now_ms);
 }
 

@@ -124,6 +124,14 @@ static enum error confirm(struct store_transaction *transaction, struct message_
     return transaction->rows->messages->set_confirmed(transaction->database, row);
 }
 
+/* An app is told a time for each message, also where its client set no deadline. It ends one earlier only by a clock that is wrong:
+   its own, or the gateway's when the app was told. */
+static bool is_in_time(const struct store_transaction *transaction, const struct message_row *row)
+{
+    int64_t expires_at_ms = row->options.expires_at_ms;
+    return expires_at_ms == 0 || expires_at_ms > transaction->now_ms + STORE_CLOCK_STEP_MS;
+}
+
 static enum error take_report(struct store_transaction *transaction, struct store_report *report)
 {
     struct message_row row;
@@ -145,7 +153,9 @@ static enum error take_report(struct store_transaction *transaction, struct stor
     if (report->confirms)
         return confirm(transaction, &row, report->notes, facts);
     report->changed = true;
-    if (report->status == MESSAGE_FAILED && nothing_sent &&
+    bool is_failure = report->status == MESSAGE_FAILED ||
+                      (report->status == MESSAGE_EXPIRED && is_in_time(transaction, &row));
+    if (nothing_sent && is_failure &&
         message_may_become(row.status, MESSAGE_QUEUED, MESSAGE_ACTOR_DEVICE, facts))
         return transition_return(transaction, &row, TRANSITION_NOTHING_SENT, report->jitter,
                                  report->error_code, report->error_message);

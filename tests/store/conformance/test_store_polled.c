@@ -327,6 +327,7 @@ static void reports_move_a_message_as_those_of_an_assured_device(void **state)
         {"a text", {.status = MESSAGE_DELIVERED}, MESSAGE_DELIVERED},
         {"a text", {.status = MESSAGE_FAILED}, MESSAGE_FAILED},
         {"a text", {.status = MESSAGE_EXPIRED}, MESSAGE_EXPIRED},
+        {"a text", {.status = MESSAGE_EXPIRED, .nothing_sent = true}, MESSAGE_QUEUED},
         {"a text", {.status = MESSAGE_CANCELLED}, MESSAGE_CANCELLED},
         {"a text", {.status = MESSAGE_FAILED, .nothing_sent = true}, MESSAGE_QUEUED},
         {"a text",
