@@ -75,6 +75,19 @@ static void answer_sent(struct http_exchange *exchange)
     FAIL_POINT("api.before_answer");
 }
 
+/* Of a message that was accepted while it was valid: a program whose answer was lost repeats it later. Otherwise the answer stands. */
+static enum http_outcome refuse_if_known(struct http_exchange *exchange)
+{
+    const struct program_draft *draft = exchange->state->smsgate;
+    struct store_batch batch;
+    if (exchange->response.status != 400 || !program_id_valid(draft->external_id) ||
+        store_find_external_batch(exchange->reader, draft->external_id, &batch) != ERROR_NONE)
+        return HTTP_ANSWERED;
+    buffer_clear(&exchange->problem.text); /* of the answer that it would have been */
+    refuse(exchange, ERROR_EXTERNAL_ID_TAKEN);
+    return HTTP_ANSWERED;
+}
+
 enum http_outcome program_messages_handle_send(struct http_exchange *exchange)
 {
     struct program_draft *draft = calloc(1, sizeof(*draft));
@@ -83,7 +96,7 @@ enum http_outcome program_messages_handle_send(struct http_exchange *exchange)
     exchange->state->smsgate = draft;
     exchange->release = release_draft;
     if (!program_draft_read(exchange, draft))
-        return HTTP_ANSWERED;
+        return refuse_if_known(exchange);
     exchange->write = (struct store_write){
         .verb = STORE_ENQUEUE_BATCH,
         .enqueue_batch = {.id = draft->id,

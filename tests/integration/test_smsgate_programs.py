@@ -165,6 +165,11 @@ def test_an_id_is_one_message(gateway):
     again = ask(gateway, "POST", "/messages", json=ONE | {"id": "order-1001", "phoneNumbers": ["+491700000002"]})
     assert again.status_code == 409 and "order-1001" in again.json()["message"]
     assert state_of(gateway, first) == first
+    # Its answer was lost, and what was allowed then is no more: 400 would say that it was not accepted.
+    for late in ({"validUntil": "2026-01-01T12:00:00Z"}, {"scheduleAt": "2026-01-01T12:00:00Z"}, {"deviceId": "gone"}):
+        assert ask(gateway, "POST", "/messages", json=ONE | late | {"id": "order-1002"}).status_code == 400
+        again = ask(gateway, "POST", "/messages", json=ONE | late | {"id": "order-1001"})
+        assert again.status_code == 409 and "order-1001" in again.json()["message"]
     cancel(gateway, first)
     assert ask(gateway, "GET", "/messages/none").status_code == ask(gateway, "DELETE", "/messages/none").status_code == 404
     # What others sent by our own API is none of a program's messages.
