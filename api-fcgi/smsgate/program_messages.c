@@ -75,13 +75,21 @@ static void answer_sent(struct http_exchange *exchange)
     FAIL_POINT("api.before_answer");
 }
 
+/* The batch of a program's id: ERROR_BATCH_NOT_FOUND. */
+static enum error find_batch(struct http_exchange *exchange, const char *id,
+                             struct store_batch *batch)
+{
+    return program_id_valid(id) ? store_find_external_batch(exchange->reader, id, batch)
+                                : ERROR_BATCH_NOT_FOUND;
+}
+
 /* Of a message that was accepted while it was valid: a program whose answer was lost repeats it later. Otherwise the answer stands. */
 static enum http_outcome refuse_if_known(struct http_exchange *exchange)
 {
     const struct program_draft *draft = exchange->state->smsgate;
     struct store_batch batch;
-    if (exchange->response.status != 400 || !program_id_valid(draft->external_id) ||
-        store_find_external_batch(exchange->reader, draft->external_id, &batch) != ERROR_NONE)
+    if (exchange->response.status != 400 ||
+        find_batch(exchange, draft->external_id, &batch) != ERROR_NONE)
         return HTTP_ANSWERED;
     buffer_clear(&exchange->problem.text); /* of the answer that it would have been */
     refuse(exchange, ERROR_EXTERNAL_ID_TAKEN);
@@ -120,20 +128,12 @@ static enum http_outcome refuse_message(struct http_exchange *exchange, enum err
                : http_store_problem(exchange, error);
 }
 
-/* The batch of the path: ERROR_BATCH_NOT_FOUND. */
-static enum error find_batch(struct http_exchange *exchange, struct store_batch *batch)
-{
-    const char *id = exchange->request.path_argument;
-    return program_id_valid(id) ? store_find_external_batch(exchange->reader, id, batch)
-                                : ERROR_BATCH_NOT_FOUND;
-}
-
 static enum http_outcome answer_state(struct http_exchange *exchange)
 {
     struct store_batch batch;
     struct store_page page = {0};
     struct json_writer json = {.out = &exchange->response.body};
-    enum error error = find_batch(exchange, &batch);
+    enum error error = find_batch(exchange, exchange->request.path_argument, &batch);
     if (error == ERROR_NONE) {
         const struct store_query query = {.batch_id = batch.id, .limit = PROGRAM_MAX_NUMBERS};
         error = store_list_messages(exchange->reader, &query, &page);
@@ -184,7 +184,7 @@ enum http_outcome program_messages_handle_cancel(struct http_exchange *exchange)
 {
     _Static_assert((int)PROGRAM_MAX_NUMBERS <= (int)STORE_MAX_CLAIM, "one write cancels them all");
     struct store_batch batch;
-    enum error error = find_batch(exchange, &batch);
+    enum error error = find_batch(exchange, exchange->request.path_argument, &batch);
     if (error != ERROR_NONE)
         return refuse_message(exchange, error);
     exchange->write = (struct store_write){
